@@ -1,0 +1,59 @@
+public import Logging
+
+/// Who calls. Region and account come from the verified credential, never from the request
+/// (docs/architecture.md, decision 8).
+public struct Principal: Sendable, Equatable {
+    /// Twelve digits.
+    public var account: String
+    /// The access key's id, or `signalbox` for the server's own work.
+    public var accessKeyID: String
+    public var role: Role
+
+    public enum Role: String, Sendable, Codable, CaseIterable {
+        case admin, `operator`, invoker, viewer
+    }
+
+    public init(account: String, accessKeyID: String, role: Role) {
+        self.account = account
+        self.accessKeyID = accessKeyID
+        self.role = role
+    }
+}
+
+/// First argument of every use case and store call: who, where, under which request id, until when.
+public struct OperationContext: Sendable {
+    public var principal: Principal
+    /// AWS region of the credential scope, such as `us-east-1`.
+    public var region: String
+    /// UUID, returned as `x-amzn-RequestId`.
+    public var requestID: String
+    public var logger: Logger
+    public var clock: any TimeSource
+    /// Instant of `clock` after which the work is worthless. `nil`: the callee's own default.
+    public var deadline: ContinuousClock.Instant?
+
+    public var account: String { principal.account }
+
+    public init(
+        principal: Principal, region: String, requestID: String, logger: Logger,
+        clock: any TimeSource = SystemTime(), deadline: ContinuousClock.Instant? = nil
+    ) {
+        self.principal = principal
+        self.region = region
+        self.requestID = requestID
+        self.logger = logger
+        self.clock = clock
+        self.deadline = deadline
+    }
+
+    /// For work that no request asked for: reconcilers, batches, start-up.
+    ///
+    /// Rows that belong to an account are reached by their own keys there, so `account` is empty.
+    public static func background(_ label: String, logger: Logger, clock: any TimeSource = SystemTime()) -> Self {
+        var logger = logger
+        logger[metadataKey: "task"] = "\(label)"
+        return Self(
+            principal: Principal(account: "", accessKeyID: "signalbox", role: .admin), region: "",
+            requestID: Identifier.uuid(), logger: logger, clock: clock)
+    }
+}
