@@ -90,7 +90,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Platform", "PostgresClient", "Store"], path: "Tests/TestSupport",
                 swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
-        tests("AgentCoreModelTests", ["AgentCoreModel"]),
+        tests("AgentCoreModelTests", ["AgentCoreModel", "Platform"], resources: [.copy("Golden")]),
         tests("SigV4Tests", ["SigV4"]),
         tests("LifecycleTests", ["Lifecycle"]),
         tests("HTTPWireTests", ["HTTPWire", nioEmbedded]),

@@ -1,0 +1,54 @@
+/// One operation of the API as data (contract §2 and §5): routes, clients, documents and the
+/// conformance test read the same table.
+public struct Operation: Sendable {
+    public enum Plane: String, Sendable, CaseIterable {
+        /// Service id `bedrock-agentcore-control`.
+        case control
+        /// Service id `bedrock-agentcore`.
+        case data
+    }
+
+    public let name: String
+    public let plane: Plane
+    public let method: String
+    public let path: PathTemplate
+    /// HTTP status of success.
+    public let successStatus: Int
+    public let input: Schema
+    public let output: Schema
+    public let errors: [ErrorShape]
+    /// Takes a `clientToken`.
+    public let isIdempotent: Bool
+    public let isReadOnly: Bool
+
+    /// SigV4 service name of both planes.
+    public static let signingName = "bedrock-agentcore"
+
+    init(
+        _ name: String, _ plane: Plane = .control, _ method: String, _ path: String, _ successStatus: Int,
+        input: Schema, output: Schema, errors: [ErrorShape], idempotent: Bool = false, readOnly: Bool = false
+    ) {
+        self.name = name
+        self.plane = plane
+        self.method = method
+        self.path = PathTemplate(path)
+        self.successStatus = successStatus
+        self.input = input
+        self.output = output
+        self.errors = errors
+        isIdempotent = idempotent
+        isReadOnly = readOnly
+    }
+}
+
+/// The input of an operation.
+public protocol OperationInput: Shape {
+    static var operation: Operation { get }
+    /// Rules that span members; all that are broken are returned. Members are known to satisfy the
+    /// schema by then.
+    func ruleFailures(_ options: ValidationOptions) -> [RuleFailure]
+}
+
+extension OperationInput {
+    public func ruleFailures(_ options: ValidationOptions) -> [RuleFailure] { [] }
+}

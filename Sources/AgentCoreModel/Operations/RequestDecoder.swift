@@ -1,0 +1,109 @@
+public import Platform
+
+/// Turns the parts of a request into an operation's input, or into the one error that names all
+/// that is wrong with it.
+public struct RequestDecoder: Sendable {
+    public var options: ValidationOptions
+
+    public init(options: ValidationOptions = .standard) { self.options = options }
+
+    /// With the standard options.
+    public static func decode<Input: OperationInput>(
+        _ type: Input.Type, path: [String: String] = [:], query: [(String, String)] = [],
+        headers: [(String, String)] = [], body: [UInt8] = []
+    ) throws(SignalboxError) -> Input {
+        try RequestDecoder().decode(type, path: path, query: query, headers: headers, body: body)
+    }
+
+    /// Path and query values are decoded already, once. An empty body counts as `{}`; the body of
+    /// an operation that has no body members is not read. Header names compare without case.
+    public func decode<Input: OperationInput>(
+        _ type: Input.Type, path: [String: String] = [:], query: [(String, String)] = [],
+        headers: [(String, String)] = [], body: [UInt8] = []
+    ) throws(SignalboxError) -> Input {
+        let members = Input.schema.members
+        var document: [String: JSONValue] = [:]
+        if members.contains(where: { $0.location == .body }) { document = try Self.parse(body) }
+
+        var repeated: [FieldFailure] = []
+        for member in members {
+            let values: [String]
+            switch member.location {
+            case .body: continue
+            case .path: values = path[member.name].map { [$0] } ?? []
+            case .query(let name): values = query.filter { $0.0 == name }.map(\.1)
+            case .header(let name): values = headers.filter { Self.isSame($0.0, name) }.map(\.1)
+            case .payload, .statusCode: values = []
+            }
+            if values.count > 1 {
+                repeated.append(FieldFailure(
+                    name: member.name,
+                    message: "Value at '\(member.name)' failed to satisfy constraint: Member must be given at most once"))
+            }
+            document[member.name] = values.first.map { Self.value($0, member.schema) }
+        }
+
+        var validator = Validator(options)
+        validator.validateMembers(document, members, "")
+        let failures = repeated + validator.failures
+        guard failures.isEmpty else { throw Self.error(failures, Input.operation) }
+
+        let input: Input
+        do {
+            input = try JSONValueDecoder.decode(Input.self, from: .object(document))
+        } catch {
+            // The schema let through what the type refuses: a defect of ours.
+            throw .internal("\(Input.schema.name) passed its schema and does not decode: \(error)")
+        }
+        let rules = input.ruleFailures(options)
+        guard rules.isEmpty else {
+            throw .validation(
+                rules.map(\.message).joined(separator: "; "),
+                fields: rules.map { FieldFailure(name: $0.member, message: $0.message) })
+        }
+        return input
+    }
+
+    private static func parse(_ body: [UInt8]) throws(SignalboxError) -> [String: JSONValue] {
+        if body.isEmpty { return [:] }
+        let value: JSONValue
+        do {
+            value = try JSONValue(parsing: body)
+        } catch {
+            throw .validation("The request body is not valid JSON: \(error).", reason: .cannotParse)
+        }
+        guard case .object(let object) = value else {
+            throw .validation("The request body must be a JSON object.", reason: .cannotParse)
+        }
+        return object
+    }
+
+    /// The text of a path, query or header value as the kind that the schema wants; left a string
+    /// when it is not one, for the validator to refuse.
+    private static func value(_ text: String, _ schema: Schema) -> JSONValue {
+        switch schema.kind {
+        case .integer where text.utf8.allSatisfy(WireID.isDigit): Int64(text).map { .integer($0) } ?? .string(text)
+        case .boolean where text == "true" || text == "false": .bool(text == "true")
+        default: .string(text)
+        }
+    }
+
+    /// An id that no resource can have is "not found" where ValidationException is not modelled
+    /// (contract §4).
+    private static func error(_ failures: [FieldFailure], _ operation: Operation) -> SignalboxError {
+        let pathNames = Set(operation.input.members.filter { $0.location == .path }.map(\.name))
+        if !operation.errors.contains(.validation), failures.contains(where: { pathNames.contains($0.name) }) {
+            return .notFound("The requested resource was not found.")
+        }
+        let count = failures.count == 1 ? "1 validation error detected" : "\(failures.count) validation errors detected"
+        return .validation("\(count): \(failures.map(\.message).joined(separator: "; "))", fields: failures)
+    }
+
+    private static func isSame(_ left: String, _ right: String) -> Bool {
+        left.utf8.count == right.utf8.count && zip(left.utf8, right.utf8).allSatisfy { lower($0) == lower($1) }
+    }
+
+    private static func lower(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}
