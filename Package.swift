@@ -91,7 +91,7 @@ let package = Package(
                 swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
         tests("AgentCoreModelTests", ["AgentCoreModel", "Platform"], resources: [.copy("Golden")]),
-        tests("SigV4Tests", ["SigV4"]),
+        tests("SigV4Tests", ["SigV4", "Platform"], resources: [.copy("Vectors")]),
         tests("LifecycleTests", ["Lifecycle"]),
         tests("HTTPWireTests", ["HTTPWire", nioEmbedded]),
         tests("PostgresClientTests", ["PostgresClient", "TestSupport"]),
