@@ -87,7 +87,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests: one folder per room.
-        .target(name: "TestSupport", dependencies: ["Platform", "PostgresClient", "Store"], path: "Tests/TestSupport",
+        .target(name: "TestSupport", dependencies: ["Platform", "CLinux", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store"], path: "Tests/TestSupport",
                 swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
         tests("AgentCoreModelTests", ["AgentCoreModel", "Platform"], resources: [.copy("Golden")]),

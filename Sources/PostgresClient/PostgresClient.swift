@@ -1,54 +1,5 @@
 import Logging
-import Platform
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
-/// STUB: signatures fixed, bodies being written.
-public struct PostgresConfiguration: Sendable {
-    /// libpq connection string or URI, TLS options included.
-    public var connectionString: String
-    public var pipelinedConnections = 2
-    public var pinnedConnections = 8
-    /// For statements without a deadline of their own.
-    public var statementTimeout: Duration = .seconds(10)
-    public var connectTimeout: Duration = .seconds(5)
-    public var applicationName = "signalbox"
-
-    public init(connectionString: String) { self.connectionString = connectionString }
-}
-
-/// One row of a result. Columns are read by name; a wrong name or type throws `PostgresError.decoding`.
-public struct Row: Sendable {
-    public func int(_ column: StaticString) throws -> Int64 { fatalError() }
-    public func int32(_ column: StaticString) throws -> Int32 { fatalError() }
-    public func double(_ column: StaticString) throws -> Double { fatalError() }
-    public func text(_ column: StaticString) throws -> String { fatalError() }
-    public func bool(_ column: StaticString) throws -> Bool { fatalError() }
-    public func bytes(_ column: StaticString) throws -> [UInt8] { fatalError() }
-    public func timestamp(_ column: StaticString) throws -> Date { fatalError() }
-    /// json or jsonb, as text
-    public func json(_ column: StaticString) throws -> String { fatalError() }
-    public func textArray(_ column: StaticString) throws -> [String] { fatalError() }
-    public func intArray(_ column: StaticString) throws -> [Int64] { fatalError() }
-    public func isNull(_ column: StaticString) throws -> Bool { fatalError() }
-    public func intOrNil(_ column: StaticString) throws -> Int64? { fatalError() }
-    public func textOrNil(_ column: StaticString) throws -> String? { fatalError() }
-    public func bytesOrNil(_ column: StaticString) throws -> [UInt8]? { fatalError() }
-    public func timestampOrNil(_ column: StaticString) throws -> Date? { fatalError() }
-    public func jsonOrNil(_ column: StaticString) throws -> String? { fatalError() }
-}
-
-/// What a statement returned.
-public struct QueryResult: Sendable {
-    public var rows: [Row]
-    /// Rows inserted, updated, deleted or selected.
-    public var affectedRows: Int
-    public var first: Row? { rows.first }
-}
+import Synchronization
 
 /// Anything that carries out statements: the client itself (each statement on its own) or a transaction.
 public protocol PostgresExecutor: Sendable {
@@ -63,47 +14,102 @@ extension PostgresExecutor {
     }
 }
 
-/// An open transaction on a pinned connection. Valid only inside the closure that received it.
-public struct PostgresTransaction: PostgresExecutor {
-    @discardableResult
-    public func query(_ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant?) async throws -> QueryResult { fatalError() }
-}
-
-public enum IsolationLevel: Sendable { case readCommitted, repeatableRead, serializable }
-
-public struct PostgresNotification: Sendable, Equatable {
-    public enum Event: Sendable, Equatable {
-        case payload(channel: String, payload: String)
-        /// The listening connection was lost and is back: notifications may have been missed.
-        case resumed
-    }
-}
-
-/// Asynchronous libpq client with two lanes.
+/// Asynchronous libpq client with two lanes: key lookups pipelined on shared connections, and
+/// transactions and lists on pinned connections, which may be cancelled.
+///
+/// Errors are `PostgresError`, or `CancellationError` when the calling task was cancelled. Calls made
+/// before `run` wait for it, at most until their deadline.
 public final class PostgresClient: PostgresExecutor {
-    public init(_ configuration: PostgresConfiguration, logger: Logger) { fatalError() }
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
+    private let pipelined: PipelinedLane
+    private let pinned: PinnedPool
+    /// Serves the pinned connections, their pool's timers and the listeners.
+    private let thread = PollThread()
+
+    public init(_ configuration: PostgresConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        pipelined = PipelinedLane(configuration, logger: logger)
+        pinned = PinnedPool(configuration, thread: thread, logger: logger)
+    }
 
     /// Keeps connections alive until the task is cancelled. Must run for anything else to work.
-    public func run() async { fatalError() }
+    /// When it returns every connection is closed and every call fails with `.closed`.
+    public func run() async {
+        pipelined.start()
+        thread.start()
+        pinned.start()
+        let (forever, continuation) = AsyncStream<Never>.makeStream()
+        for await _ in forever {}  // ends when the task is cancelled
+        continuation.finish()
+        await pipelined.stop()
+        await thread.stop()
+    }
 
     /// Pipelined lane: an independent statement, own sync, own implicit transaction.
+    ///
+    /// At the deadline the caller hears `.deadline` while the statement may still take effect.
     @discardableResult
-    public func query(_ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant?) async throws -> QueryResult { fatalError() }
+    public func query(
+        _ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant?
+    ) async throws -> QueryResult {
+        try await pipelined.query(statement, parameters, deadline: deadline ?? defaultDeadline)
+    }
 
     /// Pinned lane, single statement that may be slow (lists, large rows) and is cancelled at its deadline.
     @discardableResult
-    public func queryPinned(_ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant?) async throws -> QueryResult { fatalError() }
+    public func queryPinned(
+        _ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant?
+    ) async throws -> QueryResult {
+        let deadline = deadline ?? defaultDeadline
+        let work = PendingRequest.Work.statement(text: statement.text, try EncodedParameters(parameters))
+        let lease = try await pinned.lease(deadline: deadline)
+        defer { lease.abandon() }
+        return try await lease.connection.perform(work, deadline: deadline)
+    }
 
     /// Pinned lane: BEGIN … COMMIT around `body`; ROLLBACK when it throws. Serialization failures and
     /// deadlocks are the caller's to repeat.
+    ///
+    /// A deadline bounds the wait for a connection and every statement; without one, each of them has
+    /// the configured statement timeout. When the COMMIT itself fails with `.away`, whether it took
+    /// effect is unknown.
+    @discardableResult
     public func transaction<T: Sendable>(
         isolation: IsolationLevel = .readCommitted, deadline: ContinuousClock.Instant? = nil,
         _ body: @Sendable (PostgresTransaction) async throws -> T
-    ) async throws -> T { fatalError() }
+    ) async throws -> T {
+        try await pinned.transaction(
+            isolation: isolation, deadline: deadline, statementTimeout: configuration.statementTimeout, body)
+    }
 
-    /// LISTEN on `channels` with a connection of its own; survives reconnects (`.resumed`).
-    public func notifications(_ channels: [String]) -> AsyncStream<PostgresNotification.Event> { fatalError() }
+    /// Runs a migration's statements in one transaction, without a time limit worth the name.
+    public func executeScript(_ script: SQLScript) async throws {
+        try await transaction { try await $0.script(script) }
+    }
+
+    /// LISTEN on `channels` with a connection of its own; survives reconnects (`.resumed`). The
+    /// connection closes when the stream is let go.
+    public func notifications(_ channels: [String]) -> AsyncStream<PostgresNotification.Event> {
+        let (stream, continuation) = AsyncStream<PostgresNotification.Event>.makeStream()
+        let settings = ConnectionSettings(configuration, statementTimeout: nil)
+        Listener(thread: thread, settings: settings, channels: channels, logger: logger, continuation: continuation).start()
+        return stream
+    }
 
     /// False while the circuit is open: calls fail fast with `.away`.
-    public var isReachable: Bool { fatalError() }
+    public var isReachable: Bool { pipelined.isReachable && pinned.isReachable }
+
+    private var defaultDeadline: ContinuousClock.Instant { .now.advanced(by: configuration.statementTimeout) }
+}
+
+extension PostgresClient {
+    /// One command that cannot run inside a transaction, such as CREATE DATABASE. For tests' fixtures.
+    package func administer(_ script: SQLScript) async throws {
+        let deadline = defaultDeadline
+        let lease = try await pinned.lease(deadline: deadline)
+        defer { lease.abandon() }
+        _ = try await lease.connection.perform(.script(script.text), deadline: deadline)
+    }
 }

@@ -1,0 +1,42 @@
+import CLibPQ
+import Glibc
+
+/// libpq's connection strings.
+enum Conninfo {
+    /// A value in single quotes, with what libpq wants escaped.
+    static func quote(_ value: String) -> String {
+        var quoted = "'"
+        for character in value {
+            if character == "'" || character == "\\" { quoted.append("\\") }
+            quoted.append(character)
+        }
+        return quoted + "'"
+    }
+
+    /// The same string or URI with another database.
+    static func replacingDatabase(in connectionString: String, with database: String) throws -> String {
+        var message: UnsafeMutablePointer<CChar>?
+        guard let options = PQconninfoParse(connectionString, &message) else {
+            defer { PQfreemem(message) }
+            throw PostgresError(.server, "not a connection string: \(PostgresError.tidy(message))")
+        }
+        defer { PQconninfoFree(options) }
+        var parts: [String] = []
+        var option = options
+        while let keyword = option.pointee.keyword {
+            let name = String(cString: keyword)
+            if let value = option.pointee.val, name != "dbname" { parts.append("\(name)=\(quote(String(cString: value)))") }
+            option += 1
+        }
+        return (parts + ["dbname=\(quote(database))"]).joined(separator: " ")
+    }
+}
+
+extension PostgresConfiguration {
+    /// The same server, another database.
+    package func withDatabase(_ name: String) throws -> Self {
+        var copy = self
+        copy.connectionString = try Conninfo.replacingDatabase(in: connectionString, with: name)
+        return copy
+    }
+}

@@ -1,0 +1,114 @@
+import CLibPQ
+import Glibc
+import Logging
+
+/// A connection of its own that LISTENs and passes notifications on for as long as somebody reads.
+///
+/// `@unchecked Sendable`: all mutable state is touched only on `thread`.
+final class Listener: PollHandler, @unchecked Sendable {
+    private let thread: PollThread
+    private let settings: ConnectionSettings
+    private let channels: [String]
+    private let logger: Logger
+    private let continuation: AsyncStream<PostgresNotification.Event>.Continuation
+    private let abort = AbortFlag()
+    private var circuit = Circuit()
+    private var connection: LibPQConnection?
+    private var isEnded = false
+    private let clock = ContinuousClock()
+
+    init(
+        thread: PollThread, settings: ConnectionSettings, channels: [String], logger: Logger,
+        continuation: AsyncStream<PostgresNotification.Event>.Continuation
+    ) {
+        self.thread = thread
+        self.settings = settings
+        self.channels = channels
+        self.logger = logger
+        self.continuation = continuation
+    }
+
+    func start() {
+        let posted = thread.post {
+            self.thread.add(self)
+            // Never true again once `shutDown` was called, so that a stream of a closed client ends.
+            if self.isEnded { self.continuation.finish() }
+        }
+        guard posted else { return continuation.finish() }
+        continuation.onTermination = { [weak self] _ in self?.stop() }
+    }
+
+    private func stop() {
+        abort.set()
+        thread.post { self.shutDown() }
+        thread.remove(self)
+    }
+
+    var descriptor: CInt { connection?.descriptor ?? -1 }
+    var interest: Int16 { Int16(POLLIN) }
+    var hasWork: Bool { false }
+    var wakeAt: ContinuousClock.Instant? { circuit.state == .ready && !isEnded ? clock.now : circuit.nextAttempt }
+
+    func turn(_ now: ContinuousClock.Instant) {
+        if !isEnded, circuit.beginAttempt(now) { connect() }
+    }
+
+    func ready(_ events: Int16) {
+        guard let connection else { return }
+        let isAlive = connection.consumeInput()
+        drain(connection)
+        guard !isAlive || connection.isBroken else { return }
+        logger.warning("the listening connection to PostgreSQL was lost", metadata: ["reason": "\(connection.lastError)"])
+        self.connection = nil
+        circuit.lost(clock.now, chance: .random(in: 0..<1))
+    }
+
+    func shutDown() {
+        isEnded = true
+        abort.set()
+        connection = nil
+        continuation.finish()
+    }
+
+    private func drain(_ connection: LibPQConnection) {
+        while let notification = PQnotifies(connection.handle) {
+            defer { PQfreemem(notification) }
+            let channel = String(cString: notification.pointee.relname)
+            let payload = String(cString: notification.pointee.extra)
+            continuation.yield(.payload(channel: channel, payload: payload))
+        }
+    }
+
+    private func connect() {
+        Connector.open(settings, abort: abort) { [self] connection throws(PostgresError) in
+            try listen(connection)
+        } completion: { [self] result in
+            thread.post { self.connectFinished(result) }
+        }
+    }
+
+    private func listen(_ connection: LibPQConnection) throws(PostgresError) {
+        let deadline = clock.now.advanced(by: settings.connectTimeout)
+        for channel in channels {
+            guard let name = PQescapeIdentifier(connection.handle, channel, channel.utf8.count) else {
+                throw PostgresError(.server, "'\(channel)' cannot be a channel: \(connection.lastError)")
+            }
+            defer { PQfreemem(name) }
+            try Connector.exchange(connection, "LISTEN \(String(cString: name))", deadline: deadline, abort)
+        }
+    }
+
+    private func connectFinished(_ result: Result<LibPQConnection, PostgresError>) {
+        guard !isEnded else { return }
+        switch result {
+        case .success(let connection):
+            self.connection = connection
+            circuit.succeeded(clock.now)
+            continuation.yield(.resumed)
+            drain(connection)  // what came together with the answer to LISTEN
+        case .failure(let error):
+            logger.debug("cannot listen on PostgreSQL", metadata: ["reason": "\(error.message)"])
+            circuit.failed(clock.now, chance: .random(in: 0..<1))
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Synchronization
+
+/// One statement on its way, and the task that waits for it. The first of answer, error, deadline
+/// and cancellation resumes the task; what comes later is discarded.
+final class PendingRequest: Sendable {
+    enum Work: Sendable {
+        case statement(text: String, EncodedParameters)
+        /// Simple protocol: several statements without parameters. Pinned lane only.
+        case script(String)
+    }
+
+    private enum State {
+        case fresh
+        case waiting(UnsafeContinuation<QueryResult, any Error>)
+        case finished
+    }
+
+    let work: Work
+    let deadline: ContinuousClock.Instant
+    private let state = Mutex(State.fresh)
+
+    init(_ work: Work, deadline: ContinuousClock.Instant) {
+        self.work = work
+        self.deadline = deadline
+    }
+
+    /// True when nobody waits for the answer any more.
+    var isFinished: Bool {
+        state.withLock { if case .finished = $0 { true } else { false } }
+    }
+
+    /// Hands the request to `submit` and waits. `interrupt` runs when the task was cancelled, after
+    /// it was resumed; by then the statement may be on its way.
+    func wait(
+        submit: @Sendable (PendingRequest) -> Void, interrupt: @escaping @Sendable (PendingRequest) -> Void = { _ in }
+    ) async throws -> QueryResult {
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                let proceeds = state.withLock { state in
+                    guard case .fresh = state else { return false }
+                    state = .waiting(continuation)
+                    return true
+                }
+                if proceeds { submit(self) } else { continuation.resume(throwing: CancellationError()) }
+            }
+        } onCancel: {
+            finish(.failure(CancellationError()))
+            interrupt(self)
+        }
+    }
+
+    /// Resumes the task unless that was done before.
+    func finish(_ outcome: Result<QueryResult, any Error>) {
+        let continuation: UnsafeContinuation<QueryResult, any Error>? = state.withLock { state in
+            defer { state = .finished }
+            if case .waiting(let continuation) = state { return continuation }
+            return nil
+        }
+        continuation?.resume(with: outcome)
+    }
+
+    func fail(_ error: PostgresError) { finish(.failure(error)) }
+}

@@ -1,0 +1,19 @@
+/// How to reach PostgreSQL and how much of it to use.
+public struct PostgresConfiguration: Sendable {
+    /// libpq connection string or URI, TLS options included.
+    public var connectionString: String
+    public var pipelinedConnections = 2
+    public var pinnedConnections = 8
+    /// For statements without a deadline of their own. The server ends any statement of the
+    /// pipelined lane after this time, whatever deadline its caller gave.
+    public var statementTimeout: Duration = .seconds(10)
+    public var connectTimeout: Duration = .seconds(5)
+    public var applicationName = "signalbox"
+
+    public init(connectionString: String) { self.connectionString = connectionString }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}

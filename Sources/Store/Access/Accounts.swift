@@ -1,0 +1,32 @@
+public import Platform
+
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
+public struct AccountRecord: Sendable, Equatable {
+    /// Twelve digits.
+    public var number: String
+    public var name: String
+    public var createdAt: Date
+}
+
+extension Store {
+    /// Idempotent: an account that exists keeps its name.
+    public func accountCreate(_ c: OperationContext, number: String, name: String = "") async throws {
+        _ = try await run(
+            c, "insert into account (number, name) values ($1, $2) on conflict (number) do nothing", [.text(number), .text(name)])
+    }
+
+    /// Every account, by number.
+    public func accountList(_ c: OperationContext) async throws -> [AccountRecord] {
+        let result = try await runList(c, "select number, name, created_at from account order by number", [])
+        return try decoding {
+            try result.rows.map {
+                AccountRecord(number: try $0.text("number"), name: try $0.text("name"), createdAt: try $0.timestamp("created_at"))
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+/// NOTIFY channels. Triggers in the schema send on them, so no change can forget to.
+public enum Channels {
+    /// An endpoint appeared, changed its live version, target or status, or went. Payload: row id.
+    public static let endpoint = "signalbox_endpoint"
+    /// Work was asked for. Payload: its kind.
+    public static let work = "signalbox_work"
+    /// Sessions were asked to stop. Payload: id of the replica that owns them.
+    public static let session = "signalbox_session"
+    /// An access key was disabled or deleted. Payload: its id.
+    public static let key = "signalbox_key"
+
+    public static let all = [endpoint, work, session, key]
+}

@@ -1,0 +1,101 @@
+import AgentCoreModel
+public import Platform
+import PostgresClient
+
+/// How an invocation names an endpoint.
+public struct RouteKey: Hashable, Sendable {
+    public var account: String
+    public var region: String
+    public var runtimeID: String
+    public var endpointName: String
+
+    public init(account: String, region: String, runtimeID: String, endpointName: String) {
+        self.account = account
+        self.region = region
+        self.runtimeID = runtimeID
+        self.endpointName = endpointName
+    }
+}
+
+/// What the data plane must know of an endpoint to take an invocation.
+public struct Route: Sendable, Equatable {
+    /// Row ids. A re-created endpoint has a larger one.
+    public var endpoint: Int64
+    public var runtime: Int64
+    public var key: RouteKey
+    /// nil: not invokable yet.
+    public var liveVersion: Int?
+    /// Of two routes with the same endpoint, the one with the larger generation is newer.
+    public var generation: Int64
+    /// id on the wire.
+    public var endpointID: String
+    /// Of the live version: header names that reach the agent.
+    public var headerAllowlist: [String]
+
+    public init(
+        endpoint: Int64, runtime: Int64, key: RouteKey, liveVersion: Int?, generation: Int64, endpointID: String,
+        headerAllowlist: [String]
+    ) {
+        self.endpoint = endpoint
+        self.runtime = runtime
+        self.key = key
+        self.liveVersion = liveVersion
+        self.generation = generation
+        self.endpointID = endpointID
+        self.headerAllowlist = headerAllowlist
+    }
+}
+
+extension Store {
+    /// Every endpoint that exists and is not being deleted.
+    public func routeList(_ c: OperationContext) async throws -> [Route] {
+        let result = try await runList(
+            c, """
+            select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
+                v.configuration
+            from endpoint_detail e
+            left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
+            where e.status not in ('DELETING', 'DELETE_FAILED')
+            """, [])
+        return try decoding { try result.rows.map(Self.route) }
+    }
+
+    /// Confirms a miss of the cache, on the pipelined lane. nil: no such endpoint, or being deleted.
+    public func routeFetch(_ c: OperationContext, key: RouteKey) async throws -> Route? {
+        let result = try await run(
+            c, """
+            select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
+                v.configuration
+            from endpoint_detail e
+            left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
+            where e.runtime_id = $1 and e.name = $2 and e.account = $3 and e.region = $4
+                and e.status not in ('DELETING', 'DELETE_FAILED')
+            """, [.text(key.runtimeID), .text(key.endpointName), .text(key.account), .text(key.region)])
+        return try decoding { try result.first.map(Self.route) }
+    }
+
+    /// After a notification. nil: gone, or being deleted.
+    public func routeFetch(_ c: OperationContext, endpoint: Int64) async throws -> Route? {
+        let result = try await run(
+            c, """
+            select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
+                v.configuration
+            from endpoint_detail e
+            left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
+            where e.id = $1 and e.status not in ('DELETING', 'DELETE_FAILED')
+            """, [.int(endpoint)])
+        return try decoding { try result.first.map(Self.route) }
+    }
+
+    private static func route(_ row: Row) throws -> Route {
+        let configuration = try row.bytesOrNil("configuration").map { try VersionConfiguration(canonicalBytes: $0) }
+        return Route(
+            endpoint: try row.int("id"), runtime: try row.int("runtime"),
+            key: RouteKey(
+                account: try row.text("account"), region: try row.text("region"), runtimeID: try row.text("runtime_id"),
+                endpointName: try row.text("name")),
+            liveVersion: try row.numberOrNil("live_version"), generation: try row.int("generation"),
+            endpointID: try row.text("endpoint_id"),
+            headerAllowlist: configuration?.requestHeaderConfiguration?.requestHeaderAllowlist ?? [])
+    }
+}

@@ -1,0 +1,104 @@
+public import Platform
+public import PostgresClient
+
+/// Brings a database to the schema that this binary knows.
+///
+/// All pending migrations run in one transaction under an advisory lock: of servers that start at
+/// the same time one works and the others find everything done; a crash leaves nothing half done.
+public struct Migrator: Sendable {
+    /// Any number, the same for all versions of the program. (Locks of endpoints end in byte 1.)
+    static let lockKey: Int64 = 0x5349_474e_414c_4200
+
+    private let postgres: PostgresClient
+    private let migrations: [Migration]
+
+    public init(postgres: PostgresClient) {
+        self.init(postgres: postgres, migrations: Migration.embedded)
+    }
+
+    init(postgres: PostgresClient, migrations: [Migration]) {
+        self.postgres = postgres
+        self.migrations = migrations
+    }
+
+    /// Applies what is missing and returns the names of what it applied, such as `0001-foundation`.
+    ///
+    /// Throws when the database is newer than this binary, or was migrated by other files.
+    @discardableResult
+    public func migrate(_ c: OperationContext) async throws -> [String] {
+        // Others may be at it, and a migration may rewrite a table.
+        let deadline = c.deadline ?? c.clock.now().advanced(by: .seconds(600))
+        do {
+            return try await postgres.transaction(isolation: .readCommitted, deadline: deadline) { tx in
+                try await tx.query("select pg_advisory_xact_lock($1)", [.int(Self.lockKey)], deadline: deadline)
+                let pending = try verify(try await applied(tx))
+                for migration in pending {
+                    try await tx.script(SQLScript(migration: Self.label(migration), text: migration.text))
+                    try await tx.query(
+                        "insert into schema_migration (number, name, checksum) values ($1, $2, $3)",
+                        [.int(migration.number), .text(migration.name), .bytes(migration.checksumBytes)], deadline: deadline)
+                    c.logger.info("migration applied", metadata: ["migration": "\(Self.label(migration))"])
+                }
+                return pending.map(Self.label)
+            }
+        } catch {
+            throw Store.translated(error)
+        }
+    }
+
+    /// Throws unless the database has exactly the schema that this binary knows.
+    public func check(_ c: OperationContext) async throws {
+        do {
+            let pending = try await postgres.transaction(isolation: .readCommitted, deadline: c.deadline) { tx in
+                try verify(try await applied(tx))
+            }
+            guard pending.isEmpty else {
+                throw SignalboxError(
+                    .internal, "The database lacks \(pending.map(Self.label).joined(separator: ", ")): run signalbox migrate.")
+            }
+        } catch {
+            throw Store.translated(error)
+        }
+    }
+
+    private struct Applied: Sendable {
+        var number: Int
+        var name: String
+        var checksum: [UInt8]
+    }
+
+    private func applied(_ tx: PostgresTransaction) async throws -> [Applied] {
+        let exists = try await tx.query("select to_regclass('schema_migration') is not null as exists")
+        guard try exists.first?.bool("exists") == true else { return [] }
+        return try await tx.query("select number, name, checksum from schema_migration order by number").rows.map {
+            Applied(number: try $0.number("number"), name: try $0.text("name"), checksum: try $0.bytes("checksum"))
+        }
+    }
+
+    /// What is still to be done, or why nothing can be.
+    private func verify(_ applied: [Applied]) throws -> ArraySlice<Migration> {
+        for (index, row) in applied.enumerated() {
+            guard index < migrations.count else {
+                throw SignalboxError(
+                    .internal,
+                    "The database has migration \(Self.label(row.number, row.name)), which is newer than this program "
+                        + "(it knows \(migrations.count)). Run the newer program, or restore a backup from before the upgrade.")
+            }
+            let known = migrations[index]
+            guard row.number == known.number, row.checksum == known.checksumBytes else {
+                throw SignalboxError(
+                    .internal,
+                    "The database was migrated with another \(Self.label(row.number, row.name)) than this program's "
+                        + "\(Self.label(known)). A migration never changes once it has run: use the program that made the database.")
+            }
+        }
+        return migrations[applied.count...]
+    }
+
+    private static func label(_ migration: Migration) -> String { label(migration.number, migration.name) }
+
+    private static func label(_ number: Int, _ name: String) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "-" + name
+    }
+}

@@ -1,0 +1,115 @@
+public import Platform
+public import PostgresClient
+
+/// The queue of the reconcilers: what is to be looked at, not how far it has come. Leases run by the
+/// database's clock alone.
+extension Store {
+    /// Asks for work. One row for each (kind, subject): asking again only makes it due earlier, or,
+    /// while it is being done, makes it be done again.
+    public func workEnqueue(
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, kind: String, subject: String, after: Duration = .zero
+    ) async throws {
+        _ = try await run(
+            c, in: executor, """
+            insert into work (kind, subject, due_at) values ($1, $2, now() + $3 * interval '1 millisecond')
+            on conflict on constraint work_subject do update
+            set due_at = least(work.due_at, excluded.due_at), requested = work.requested + 1, attempts = 0
+            """, [.text(kind), .text(subject), .milliseconds(after)])
+    }
+
+    /// Takes up to `limit` due pieces of work that nobody holds. Rivals never get the same one.
+    public func workClaim(
+        _ c: OperationContext, kinds: [String], holder: String, lease: Duration, limit: Int = 1
+    ) async throws -> [WorkItem] {
+        let result = try await run(
+            c, """
+            with due as (
+                select id from work
+                where kind = any($1) and due_at <= clock_timestamp() and (lease_until is null or lease_until <= clock_timestamp())
+                order by due_at limit $2 for update skip locked
+            )
+            update work w set holder = $3, lease_until = clock_timestamp() + $4 * interval '1 millisecond',
+                fencing_token = nextval('work_fencing_token'), claimed = w.requested, attempts = w.attempts + 1
+            from due where w.id = due.id
+            returning w.id, w.kind, w.subject, w.holder, w.fencing_token, w.attempts, w.last_error
+            """, [.textArray(kinds), .int(limit), .text(holder), .milliseconds(lease)])
+        return try decoding { try result.rows.map(WorkItem.init) }
+    }
+
+    /// Prolongs the lease. Throws `LeaseLost` when somebody else has claimed the work.
+    public func workRenew(_ c: OperationContext, _ item: WorkItem, lease: Duration) async throws {
+        let result = try await run(
+            c, """
+            update work set lease_until = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and fencing_token = $2
+            """, [.int(item.id), .int(item.fencingToken), .milliseconds(lease)])
+        if result.affectedRows == 0 { throw LeaseLost(kind: item.kind, subject: item.subject) }
+    }
+
+    /// In each transaction in which a holder writes, before it writes: throws `LeaseLost` when somebody
+    /// else has claimed the work, and keeps anybody from claiming it before the commit.
+    ///
+    /// Lock order: the runtime's row comes first, as in the use cases, which enqueue with it locked.
+    public func workFence(_ c: OperationContext, in tx: PostgresTransaction, _ item: WorkItem) async throws {
+        let result = try await tx.query(
+            "select from work where id = $1 and fencing_token = $2 for update", [.int(item.id), .int(item.fencingToken)])
+        if result.first == nil { throw LeaseLost(kind: item.kind, subject: item.subject) }
+    }
+
+    /// Done: the row goes, or becomes due at once when the work was asked for again meanwhile.
+    /// Throws `LeaseLost` when somebody else has claimed it.
+    public func workComplete(_ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem) async throws {
+        let result = try await run(
+            c, in: executor, """
+            with mine as (
+                select id, kind, requested = claimed as is_done from work where id = $1 and fencing_token = $2 for update
+            ), removed as (
+                delete from work w using mine where w.id = mine.id and mine.is_done
+            ), repeated as (
+                update work w set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), attempts = 0,
+                    due_at = least(w.due_at, now())
+                from mine where w.id = mine.id and not mine.is_done
+            )
+            select is_done, case when is_done then null else pg_notify('signalbox_work', kind) end as notified from mine
+            """, [.int(item.id), .int(item.fencingToken)])
+        if result.first == nil { throw LeaseLost(kind: item.kind, subject: item.subject) }
+    }
+
+    /// Not done: due again after the back-off, at once when it was asked for again meanwhile.
+    /// Throws `LeaseLost` when somebody else has claimed it.
+    public func workFail(
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem, error: String, retryAfter: Duration
+    ) async throws {
+        let result = try await run(
+            c, in: executor, """
+            update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), last_error = $3,
+                due_at = case when requested = claimed then now() + $4 * interval '1 millisecond' else least(due_at, now()) end
+            where id = $1 and fencing_token = $2
+            """, [.int(item.id), .int(item.fencingToken), .text(error), .milliseconds(retryAfter)])
+        if result.affectedRows == 0 { throw LeaseLost(kind: item.kind, subject: item.subject) }
+    }
+
+    /// At start and at stop: what this holder held is free again, and its late writes are refused.
+    @discardableResult
+    public func workReleaseAll(_ c: OperationContext, holder: String) async throws -> Int {
+        try await run(
+            c, """
+            update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token') where holder = $1
+            """, [.text(holder)]).affectedRows
+    }
+
+    /// How long until some work can be claimed, zero when one can be now; nil: there is none.
+    public func workNextDue(_ c: OperationContext, kinds: [String]) async throws -> Duration? {
+        let result = try await run(
+            c, """
+            select greatest(0, extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()))::double precision
+                as seconds
+            from work where kind = any($1) having count(*) > 0
+            """, [.textArray(kinds)])
+        return try decoding { try result.first.map { .milliseconds(Int64((try $0.double("seconds") * 1_000).rounded(.up))) } }
+    }
+
+    /// Rows of these kinds, held or waiting; for tests and status pages.
+    public func workCount(_ c: OperationContext, kinds: [String]) async throws -> Int {
+        try await count(run(c, "select count(*) from work where kind = any($1)", [.textArray(kinds)]))
+    }
+}
