@@ -64,7 +64,7 @@ let package = Package(
         room("PostgresClient", ["Platform", "CLibPQ", "CLinux"]),
         room("Store", ["Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", crypto]),
         room("Artifacts", ["Platform", "PostgresClient", "CZlib", crypto]),
-        room("Sandboxing", ["Platform", "CLinux"]),
+        room("Sandboxing", ["Platform", "CLinux", logging]),
         room("Access", ["Platform", "SigV4", "Store", crypto]),
         room("Provisioning", ["Platform", "AgentCoreModel", "Store", "Artifacts", "Sandboxing"]),
 
@@ -97,7 +97,10 @@ let package = Package(
         tests("PostgresClientTests", ["PostgresClient", "TestSupport"]),
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
-        tests("SandboxingTests", ["Sandboxing", "TestSupport"]),
+        tests("SandboxingTests", ["Sandboxing", "CLinux", "SupervisorFixture"], resources: [.copy("Agents")]),
+        // A supervisor to kill.
+        .executableTarget(name: "SupervisorFixture", dependencies: ["Sandboxing", logging], path: "Tests/SupervisorFixture",
+                          swiftSettings: settings),
         tests("AccessTests", ["Access", "TestSupport"]),
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests("ControlPlaneTests", ["ControlPlane", "TestSupport"]),

@@ -1,0 +1,58 @@
+import CLinux
+public import Logging
+import Platform
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Musl
+#endif
+
+/// Makes sure that a supervisor serves a home.
+public enum SupervisorLauncher {
+    /// Returns the socket's path once a supervisor answers on it. If none does, starts
+    /// `executable supervise --home HOME` in a session of its own, so that neither the death of this process nor
+    /// Ctrl-C in its terminal ends it; its output goes to `<home>/supervisor.log`.
+    ///
+    /// - Parameter arguments: instead of `supervise --home HOME`.
+    public static func ensureRunning(
+        executable: String, home: String, arguments: [String]? = nil, timeout: Duration = .seconds(10), logger: Logger
+    ) async throws -> String {
+        let path = SupervisorConfiguration.socketPath(home: home)
+        if await answers(path) { return path }
+        let logPath = home + "/supervisor.log"
+        let arguments = arguments ?? ["supervise", "--home", home]
+        try await BlockingThread(name: "launcher").run {
+            try System.makeDirectory(home)
+            try launch(executable, arguments, log: logPath)
+        }
+        logger.info("started a supervisor", metadata: ["log": "\(logPath)"])
+        let deadline = ContinuousClock.now + timeout
+        var pause = Duration.milliseconds(2)
+        while ContinuousClock.now < deadline {
+            if await answers(path) { return path }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(50))
+        }
+        let tail = System.readText(logPath)?.split(separator: "\n").suffix(5).joined(separator: "\n") ?? ""
+        throw SignalboxError.unavailable(
+            "The supervisor did not come up within \(timeout).", context: "last lines of \(logPath): \(tail)")
+    }
+
+    private static func answers(_ path: String) async -> Bool {
+        guard access(path, F_OK) == 0 else { return false }
+        let client = SupervisorClient(socketPath: path, logger: Logger(label: "signalbox.launcher") { _ in SwiftLogNoOpLogHandler() })
+        return await client.answers()
+    }
+
+    private static func launch(_ executable: String, _ arguments: [String], log: String) throws {
+        guard let program = System.program(executable) else { throw SystemFailure("no program \(executable)", code: ENOENT) }
+        let output = try System.open(log, O_WRONLY | O_CREAT | O_APPEND)
+        var texts = ([program] + arguments).map { strdup($0) } + [nil]
+        defer { for text in texts { free(text) } }
+        let result = texts.withUnsafeMutableBufferPointer {
+            clinux_spawn_detached(program, UnsafePointer($0.baseAddress), UnsafePointer(environ), output.number)
+        }
+        guard result == 0 else { throw SystemFailure("starting \(program)") }
+    }
+}

@@ -1,0 +1,46 @@
+import CLinux
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Musl
+#endif
+
+/// First processes of sandboxes that were stopped before the supervisor had a handle on them.
+enum Orphans {
+    /// Reaps bubblewrap's dead that have become our children. Blocks for a moment: one may be dying just now.
+    ///
+    /// - Parameter userID: the sandbox's own uid; `nil`: the supervisor's.
+    static func reap(userID: UInt32?) {
+        for _ in 0..<20 {
+            var dying = false
+            for name in System.names(in: "/proc") {
+                guard let pid = Int32(name), let state = ours(pid, userID) else { continue }
+                guard state == "Z" else {
+                    dying = true
+                    continue
+                }
+                let number = clinux_pidfd_open(pid)
+                guard number >= 0 else { continue }
+                let handle = Descriptor(number)
+                var code: CInt = 0
+                var signal: CInt = 0
+                _ = clinux_pidfd_reap(handle.number, &code, &signal)
+            }
+            if !dying { return }
+            usleep(5000)
+        }
+    }
+
+    /// The process's state letter if it is such an orphan. A uid of the sandbox's own leaves no doubt; without one
+    /// it must not lead a session, as our direct children do: rather a dead entry too many than another's exit code.
+    private static func ours(_ pid: Int32, _ userID: UInt32?) -> Substring? {
+        guard let line = System.readText("/proc/\(pid)/stat"), let end = line.lastIndex(of: ")") else { return nil }
+        let fields = line[line.index(after: end)...].split(separator: " ")
+        guard fields.count > 4, fields[1] == "\(getpid())", line[..<end].hasSuffix("(bwrap") else { return nil }
+        guard let userID else { return fields[3] == "\(pid)" ? nil : fields[0] }
+        let uid = System.readText("/proc/\(pid)/status")?.split(separator: "\n").first { $0.hasPrefix("Uid:") }?
+            .split(separator: "\t").dropFirst().first
+        return uid.flatMap { UInt32($0) } == userID ? fields[0] : nil
+    }
+}

@@ -1,0 +1,37 @@
+import CLinux
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Musl
+#endif
+
+/// A process told from any later one with its number: by the moment it started.
+struct ProcessIdentity: Codable, Sendable, Equatable {
+    var pid: Int32
+    /// Clock ticks since boot (`/proc/PID/stat`, field 22).
+    var startTicks: UInt64
+
+    /// `nil`: no such process.
+    static func of(_ pid: Int32) -> ProcessIdentity? {
+        // The command's name, in brackets, may hold anything: count from the last bracket.
+        guard let line = System.readText("/proc/\(pid)/stat"), let end = line.lastIndex(of: ")") else { return nil }
+        let fields = line[line.index(after: end)...].split(separator: " ")
+        guard fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
+        return ProcessIdentity(pid: pid, startTicks: ticks)
+    }
+
+    /// A handle on exactly this process, `nil` if it is gone.
+    func open() -> Descriptor? {
+        let number = clinux_pidfd_open(pid)
+        guard number >= 0 else { return nil }
+        let handle = Descriptor(number)
+        // Asked after the handle is held: the number can't pass to another process in between unnoticed.
+        return Self.of(pid) == self && clinux_pidfd_ended(number) == 0 ? handle : nil
+    }
+
+    /// Identifies the boot: process numbers mean nothing across it.
+    static func boot() -> String {
+        (System.readText("/proc/sys/kernel/random/boot_id") ?? "").filter { $0 != "\n" }
+    }
+}

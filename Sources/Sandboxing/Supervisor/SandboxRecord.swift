@@ -1,0 +1,64 @@
+import Foundation
+
+/// One sandbox, as the supervisor holds it in memory. Confined to the supervisor's actor.
+final class SandboxRecord {
+    let id: String
+    let labels: [String: String]
+    let limits: SandboxLimits
+    let directory: String
+    let startedAt: Date
+    /// The supervisor's own errand, not listed.
+    let isHidden: Bool
+
+    var state: SandboxState = .starting
+    var stopRequested = false
+    var warning: String?
+    var userID: UInt32?
+    var cgroup: Cgroup?
+    /// bubblewrap outside, our child.
+    var outer: (pid: Int32, handle: Descriptor)?
+    /// The sandbox's first process: when it ends, the kernel ends all others in its pid namespace.
+    var first: (pid: Int32, handle: Descriptor)?
+    /// Link of that pid namespace, to tell members from strangers.
+    var processNamespace: String?
+    var network: NetworkDoor?
+    /// The engine has told of the first process: the sandbox existed, however short.
+    var wasInformed = false
+    /// Waits for the first process to be known; `false`: the sandbox ended before.
+    var awaitingFirst: CheckedContinuation<Bool, Never>?
+    var awaitingEnd: [CheckedContinuation<Void, Never>] = []
+
+    init(_ specification: SandboxSpecification, directory: String, isHidden: Bool) {
+        id = specification.id
+        labels = specification.labels
+        limits = specification.limits
+        startedAt = Date()
+        self.directory = directory
+        self.isHidden = isHidden
+    }
+
+    /// One that an earlier supervisor left, ended by now.
+    init(_ file: StateFile, exit: SandboxExit, directory: String) {
+        id = file.id
+        labels = file.labels
+        limits = file.limits
+        startedAt = file.startedAt
+        state = .exited(exit)
+        self.directory = directory
+        isHidden = false
+    }
+
+    var work: String { directory + "/work" }
+
+    var status: SandboxStatus {
+        SandboxStatus(
+            id: id, labels: labels, state: state, startedAt: startedAt, processID: first?.pid, warning: warning)
+    }
+
+    var file: StateFile {
+        StateFile(
+            id: id, labels: labels, limits: limits, startedAt: startedAt, boot: ProcessIdentity.boot(),
+            outer: outer.flatMap { ProcessIdentity.of($0.pid) }, first: first.flatMap { ProcessIdentity.of($0.pid) },
+            exit: state.exit)
+    }
+}

@@ -1,0 +1,35 @@
+/// What a supervisor needs to know. One runs per home.
+public struct SupervisorConfiguration: Sendable {
+    /// `$SIGNALBOX_HOME`, absolute.
+    public var home: String
+    /// Host uids for sandboxes, one each, when the supervisor is root. `nil`: chosen by ``UserIDs``.
+    public var userIDs: Range<UInt32>?
+    /// One more uid that may connect, for a server that runs without privilege. The socket is given to it.
+    public var clientUserID: UInt32?
+    /// The bubblewrap program: a path, or a name looked for in `PATH`.
+    public var bubblewrap: String
+    /// SIGTERM to SIGKILL when the supervisor itself is stopped.
+    public var shutdownGrace: Duration
+    /// Ended sandboxes kept for their logs. The oldest are forgotten first.
+    public var exitedKept: Int
+
+    public init(
+        home: String, userIDs: Range<UInt32>? = nil, clientUserID: UInt32? = nil, bubblewrap: String = "bwrap",
+        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 500
+    ) {
+        self.home = home
+        self.userIDs = userIDs
+        self.clientUserID = clientUserID
+        self.bubblewrap = bubblewrap
+        self.shutdownGrace = shutdownGrace
+        self.exitedKept = exitedKept
+    }
+
+    public var socketPath: String { Self.socketPath(home: home) }
+
+    /// Where the supervisor of a home listens.
+    public static func socketPath(home: String) -> String { home + "/supervisor.sock" }
+
+    var lockPath: String { home + "/supervisor.lock" }
+    var sandboxesPath: String { home + "/sandboxes" }
+}

@@ -1,0 +1,57 @@
+import CLinux
+import Foundation
+import Synchronization
+
+@testable import Sandboxing
+
+/// The fixture executable, beside the test bundle.
+final class SupervisorProcess: Sendable {
+    static let executable: String = {
+        let directory = Bundle.module.bundleURL.deletingLastPathComponent()
+        return directory.appendingPathComponent("SupervisorFixture").path
+    }()
+
+    private let home: String
+    private let prefix: [String]
+    private let current = Mutex<ProcessIdentity?>(nil)
+
+    init(home: String, prefix: [String]) {
+        self.home = home
+        self.prefix = prefix
+    }
+
+    var identity: ProcessIdentity? { current.withLock { $0 } }
+
+    func start() throws {
+        let log = try System.open(home + "/fixture.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o666)
+        let null = try System.open("/dev/null", O_RDONLY)
+        let command = prefix + [Self.executable, "supervise", "--home", home]
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
+        process.standardInput = FileHandle(fileDescriptor: null.number)
+        process.standardOutput = FileHandle(fileDescriptor: log.number)
+        process.standardError = FileHandle(fileDescriptor: log.number)
+        try process.run()
+        current.withLock { $0 = ProcessIdentity.of(process.processIdentifier) }
+    }
+
+    func signal(_ number: CInt) {
+        guard let handle = identity?.open() else { return }
+        _ = clinux_pidfd_signal(handle.number, number)
+    }
+
+    /// `kill -9`; returns when it is dead.
+    func kill() {
+        guard let handle = identity?.open() else { return }
+        _ = clinux_pidfd_signal(handle.number, SIGKILL)
+        while clinux_pidfd_ended(handle.number) == 0 { usleep(1000) }
+    }
+
+    func terminate() {
+        guard let handle = identity?.open() else { return }
+        _ = clinux_pidfd_signal(handle.number, SIGTERM)
+        for _ in 0..<10000 where clinux_pidfd_ended(handle.number) == 0 { usleep(1000) }
+        kill()
+    }
+}
