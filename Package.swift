@@ -63,7 +63,7 @@ let package = Package(
         // Rooms that reach outside.
         room("PostgresClient", ["Platform", "CLibPQ", "CLinux"]),
         room("Store", ["Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", crypto]),
-        room("Artifacts", ["Platform", "PostgresClient", "CZlib", crypto]),
+        room("Artifacts", ["Platform", "PostgresClient", "CLinux", "CZlib", crypto]),
         room("Sandboxing", ["Platform", "CLinux", logging]),
         room("Access", ["Platform", "SigV4", "Store", crypto]),
         room("Provisioning", ["Platform", "AgentCoreModel", "Store", "Artifacts", "Sandboxing"]),

@@ -1,0 +1,139 @@
+import AgentCoreModel
+public import Artifacts
+import Logging
+public import Platform
+public import Sandboxing
+public import Store
+
+/// How sandboxes are made on this host.
+public struct ProvisioningConfiguration: Sendable, Equatable {
+    public var limits: SandboxLimits
+    /// From the start of the sandbox to the first healthy answer (contract §8: 120 s).
+    public var initializationTimeout: Duration
+    public var engine: String
+    /// How long a sandbox that failed to start may take to end by itself.
+    public var failedGrace: Duration
+
+    public init(
+        limits: SandboxLimits = SandboxLimits(), initializationTimeout: Duration = .seconds(120), engine: String = "bubblewrap",
+        failedGrace: Duration = .seconds(2)
+    ) {
+        self.limits = limits
+        self.initializationTimeout = initializationTimeout
+        self.engine = engine
+        self.failedGrace = failedGrace
+    }
+}
+
+/// Turns a stored version into a running sandbox.
+///
+/// Throws `SignalboxError`: `.agentFailed` for what the version's owner can mend, a sentence in at
+/// most 1 KB that ends up in `failureReason`; `.unavailable` for what may pass by itself.
+public struct Provisioner: Sendable {
+    private let bundles: BundleCache
+    private let supervisor: SupervisorClient
+    private let configuration: ProvisioningConfiguration
+
+    public init(bundles: BundleCache, supervisor: SupervisorClient, configuration: ProvisioningConfiguration = .init()) {
+        self.bundles = bundles
+        self.supervisor = supervisor
+        self.configuration = configuration
+    }
+
+    /// Everything but the start itself: unpacks the bundle, finds interpreter and entry file. The
+    /// label `endpoint` names the endpoint whose session it will be (default: `DEFAULT`).
+    public func specification(
+        _ context: OperationContext, for version: VersionRecord, sandboxID: String, labels: [String: String]
+    ) async throws -> SandboxSpecification {
+        guard let code = version.configuration.agentRuntimeArtifact.codeConfiguration else {
+            throw SignalboxError.agentFailed("The version is a container image, and no container engine is configured on this server.")
+        }
+        guard let artifact = version.artifact else {
+            throw SignalboxError.internal("version \(version.version) of \(version.runtimeID) has code but no artifact")
+        }
+        let interpreter = try await interpreter(code.runtime)
+        let bundle = try await unpacked(context, artifact)
+        let command = try LaunchCommand(interpreter: interpreter, bundle: bundle).arguments(code.entryPoint)
+        return SandboxSpecification(
+            id: sandboxID, labels: labels, engine: configuration.engine, bundle: bundle, command: command,
+            environment: AgentEnvironment.make(version, endpoint: labels["endpoint"] ?? "DEFAULT"),
+            limits: configuration.limits)
+    }
+
+    /// Starts a sandbox and waits until its agent is healthy. When it throws, also for a task that
+    /// was cancelled, nothing of the sandbox is left.
+    @discardableResult
+    public func start(
+        _ context: OperationContext, version: VersionRecord, sandboxID: String, labels: [String: String]
+    ) async throws -> SandboxStatus {
+        let specification = try await specification(context, for: version, sandboxID: sandboxID, labels: labels)
+        await compile(context, version, waits: labels["kind"] == "probe")
+        let contract = AgentContract(version.configuration.protocolConfiguration)
+        let started = context.clock.now()
+        do {
+            let status = try await supervisor.start(specification)
+            try await HealthProbe.waitUntilHealthy(
+                supervisor: supervisor, id: sandboxID, port: contract.port, path: contract.healthPath,
+                timeout: configuration.initializationTimeout - (context.clock.now() - started))
+            return try await supervisor.status(sandboxID) ?? status
+        } catch {
+            await remove(context, sandboxID)
+            guard let error = error as? SignalboxError, error.kind == .agentFailed else { throw error }
+            throw SignalboxError.agentFailed(FailureSentence.bounded(error.message), context: error.context)
+        }
+    }
+
+    /// Makes later starts cheaper. A probe waits for it, since nobody waits for a probe; a session on
+    /// a host that has just unpacked the bundle does not. No failure of it matters to the version.
+    private func compile(_ context: OperationContext, _ version: VersionRecord, waits: Bool) async {
+        guard let code = version.configuration.agentRuntimeArtifact.codeConfiguration, let artifact = version.artifact,
+            !bundles.isCompiled(artifact, for: code.runtime.rawValue)
+        else { return }
+        let compiler = BytecodeCompiler(supervisor: supervisor, limits: configuration.limits, engine: configuration.engine)
+        let task = Task { [self] in
+            do {
+                let interpreter = try await interpreter(code.runtime)
+                try await bundles.compiled(context, artifact, for: code.runtime.rawValue) { bundle, output in
+                    try await compiler.run(context, interpreter: interpreter, bundle: bundle, output: output)
+                }
+            } catch {
+                context.logger.warning(
+                    "the bundle's modules could not be compiled; its starts will be slower",
+                    metadata: ["sha256": "\(artifact.sha256)", "error": "\(error)"])
+            }
+        }
+        if waits { await task.value }
+    }
+
+    private func interpreter(_ runtime: AgentManagedRuntimeType) async throws -> String {
+        let found = try await supervisor.interpreters()
+        if let path = found[runtime.rawValue] { return path }
+        throw SignalboxError.agentFailed(FailureSentence.noInterpreter(runtime, found: Array(found.keys)))
+    }
+
+    private func unpacked(_ context: OperationContext, _ artifact: ArtifactReference) async throws -> String {
+        do {
+            return try await bundles.bundle(context, artifact)
+        } catch let error as ArchiveError {
+            if error.reason == .inputOutput {
+                throw SignalboxError.unavailable(error.message, retryAfterSeconds: 5, context: error.message)
+            }
+            throw SignalboxError.agentFailed(FailureSentence.bounded(error.message))
+        }
+    }
+
+    /// In a task of its own: a cancelled caller must not leave a sandbox behind.
+    private func remove(_ context: OperationContext, _ sandboxID: String) async {
+        await Task { [supervisor, configuration] in
+            do {
+                try await supervisor.stop(sandboxID, grace: configuration.failedGrace)
+                try await supervisor.forget(sandboxID)
+            } catch {
+                // The reconciler that compares sandboxes with sessions finds it.
+                context.logger.warning(
+                    "a sandbox that failed to start could not be removed",
+                    metadata: ["sandbox": "\(sandboxID)", "error": "\(error)"])
+            }
+        }.value
+    }
+}
