@@ -93,7 +93,7 @@ let package = Package(
         tests("AgentCoreModelTests", ["AgentCoreModel", "Platform"], resources: [.copy("Golden")]),
         tests("SigV4Tests", ["SigV4", "Platform"], resources: [.copy("Vectors")]),
         tests("LifecycleTests", ["Lifecycle"]),
-        tests("HTTPWireTests", ["HTTPWire", nioEmbedded]),
+        tests("HTTPWireTests", ["HTTPWire", "Platform", nioCore, nioEmbedded, nioHTTP1]),
         tests("PostgresClientTests", ["PostgresClient", "TestSupport"]),
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
