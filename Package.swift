@@ -71,9 +71,9 @@ let package = Package(
         // The two paths. They never import each other.
         room("ControlPlane", ["Platform", "AgentCoreModel", "Lifecycle", "Store", "Artifacts", "Sandboxing", "Provisioning",
                               crypto]),
-        room("DataPlane", ["Platform", "AgentCoreModel", "Lifecycle", "HTTPWire", "Store", "Sandboxing", "Access",
+        room("DataPlane", ["Platform", "AgentCoreModel", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
                            "Provisioning",
-                           nioCore, nioHTTP1, nioPosix, collections]),
+                           nioCore, nioHTTP1, nioPosix, collections, crypto]),
 
         room("Server", ["Platform", "AgentCoreModel", "SigV4", "HTTPWire", "Store", "Artifacts", "Sandboxing", "Access",
                         "Provisioning", "ControlPlane", "DataPlane", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
@@ -104,7 +104,7 @@ let package = Package(
         tests("AccessTests", ["Access", "TestSupport"]),
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests("ControlPlaneTests", ["ControlPlane", "TestSupport"]),
-        tests("DataPlaneTests", ["DataPlane", "TestSupport", nioEmbedded]),
+        tests("DataPlaneTests", ["AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "Store", "TestSupport", crypto, nioCore, nioHTTP1, nioPosix]),
         tests("ServerTests", ["Server", "TestSupport"]),
         tests("ClientTests", ["Client"]),
     ]

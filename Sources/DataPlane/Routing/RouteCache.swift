@@ -1,0 +1,72 @@
+import Collections
+public import Platform
+public import Store
+import Synchronization
+
+/// Endpoints by what an invocation names, in memory.
+///
+/// For freshness only: a miss is confirmed in the database, and the version of a new session is never
+/// taken from here.
+public final class RouteCache: Sendable {
+    private struct State {
+        var routes: TreeDictionary<RouteKey, Route> = [:]
+        var keys: [Int64: RouteKey] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let changes = Atomic<Int>(0)
+    private let source: any RouteSource
+
+    public init(source: any RouteSource) { self.source = source }
+
+    /// Rises with every change, so that a copied route can be recognised as current without a look-up.
+    var changeCount: Int { changes.load(ordering: .acquiring) }
+
+    /// nil: not in memory, which does not say that it does not exist.
+    public func cached(_ key: RouteKey) -> Route? { state.withLock { $0.routes[key] } }
+
+    /// Confirms a miss in the database.
+    public func fetch(_ context: OperationContext, _ key: RouteKey) async throws -> Route? {
+        guard let route = try await source.routeFetch(context, key: key) else { return nil }
+        store(route)
+        return route
+    }
+
+    /// Reads every route. At start and every now and then, in case a notification was lost.
+    public func refresh(_ context: OperationContext) async throws {
+        let list = try await source.routeList(context)
+        state.withLock { state in
+            state.routes = TreeDictionary(list.map { ($0.key, $0) }, uniquingKeysWith: { _, last in last })
+            state.keys = Dictionary(list.map { ($0.endpoint, $0.key) }, uniquingKeysWith: { _, last in last })
+        }
+        changes.add(1, ordering: .releasing)
+    }
+
+    /// Reads one endpoint again: it changed, appeared or went.
+    public func refresh(_ context: OperationContext, endpoint: Int64) async throws {
+        if let route = try await source.routeFetch(context, endpoint: endpoint) { store(route) } else { forget(endpoint: endpoint) }
+    }
+
+    /// The endpoint turned out to be gone.
+    public func forget(endpoint: Int64) {
+        state.withLock { state in
+            if let key = state.keys.removeValue(forKey: endpoint), state.routes[key]?.endpoint == endpoint {
+                state.routes[key] = nil
+            }
+        }
+        changes.add(1, ordering: .releasing)
+    }
+
+    private func store(_ route: Route) {
+        state.withLock { state in
+            // Two reads of one endpoint may arrive in either order; the newer generation stays.
+            if let present = state.routes[route.key], present.endpoint == route.endpoint, present.generation > route.generation {
+                return
+            }
+            if let former = state.keys[route.endpoint], former != route.key { state.routes[former] = nil }
+            state.routes[route.key] = route
+            state.keys[route.endpoint] = route.key
+        }
+        changes.add(1, ordering: .releasing)
+    }
+}
