@@ -77,8 +77,9 @@ let package = Package(
 
         room("Server", ["Platform", "AgentCoreModel", "SigV4", "HTTPWire", "Store", "Artifacts", "Sandboxing", "Access",
                         "Provisioning", "ControlPlane", "DataPlane", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
-                        serviceLifecycle]),
-        room("Client", ["Platform", "AgentCoreModel", "SigV4", asyncHTTPClient, nioCore, nioHTTP1]),
+                        logging, serviceLifecycle]),
+        room("Client", ["Platform", "AgentCoreModel", "SigV4", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1,
+                        nioPosix]),
         .executableTarget(
             name: "signalbox",
             dependencies: ["Platform", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Access",
@@ -105,7 +106,9 @@ let package = Package(
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests("ControlPlaneTests", ["ControlPlane", "TestSupport"]),
         tests("DataPlaneTests", ["AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "Store", "TestSupport", crypto, nioCore, nioHTTP1, nioPosix]),
-        tests("ServerTests", ["Server", "TestSupport"]),
-        tests("ClientTests", ["Client"]),
+        tests("ServerTests", ["Server", "DataPlane", "Lifecycle", "Platform", "Store", "TestSupport", hummingbird, httpTypes, logging, nioCore, nioPosix]),
+        tests("ClientTests", ["Client", "SigV4", "AgentCoreModel", hummingbird, httpTypes, logging, nioCore, nioHTTP1]),
+        tests("SignalboxTests", ["signalbox", "Client", "AgentCoreModel", argumentParser, configuration, logging],
+              resources: [.copy("Golden")]),
     ]
 )

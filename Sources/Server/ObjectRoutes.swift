@@ -1,0 +1,145 @@
+public import Artifacts
+import HTTPTypes
+public import Hummingbird
+public import Platform
+
+/// A request of the object API whose sender is known.
+public struct AuthenticatedObjectRequest: Sendable {
+    public var context: OperationContext
+    /// Plain bytes: an aws-chunked body is decoded already.
+    public var body: ObjectBody
+    /// Checksums that came behind the body and were found right, by header name; asked for once the
+    /// body has been read.
+    public var trailingChecksums: @Sendable () -> [String: String]
+
+    public init(
+        context: OperationContext, body: ObjectBody, trailingChecksums: @escaping @Sendable () -> [String: String] = { [:] }
+    ) {
+        self.context = context
+        self.body = body
+        self.trailingChecksums = trailingChecksums
+    }
+}
+
+/// Verifies a request's signature. Throws `SignalboxError`.
+public typealias ObjectAuthenticator = @Sendable (Request) async throws -> AuthenticatedObjectRequest
+
+/// Adds the S3-compatible routes, path style under `/_s3` (docs/architecture.md, decision 7).
+public func addObjectRoutes<Context: RequestContext>(
+    to router: Router<Context>, objects: ObjectStore, authenticate: @escaping ObjectAuthenticator
+) {
+    let routes = ObjectRoutes(objects: objects, authenticate: authenticate)
+    for method: HTTPRequest.Method in [.get, .head, .put, .post, .delete] {
+        for path: RouterPath in ["/_s3", "/_s3/**"] {
+            router.on(path, method: method) { request, _ in await routes.respond(to: request) }
+        }
+    }
+}
+
+/// One request, its sender and what it names.
+struct ObjectCall: Sendable {
+    var request: Request
+    var authenticated: AuthenticatedObjectRequest
+    var target: ObjectTarget
+
+    var context: OperationContext { authenticated.context }
+    var headers: ObjectHeaders { ObjectHeaders(fields: request.headers) }
+    var isHead: Bool { request.method == .head }
+
+    /// The body as a small XML document, nil when it is empty.
+    func document(limit: Int = 4 << 20) async throws -> ObjectXMLElement? {
+        let bytes = try await authenticated.body.collected(
+            limit: limit, announced: try headers.announced(requiresLength: false))
+        return bytes.isEmpty ? nil : try ObjectXMLReader.document(bytes)
+    }
+
+    /// An answer without content.
+    func empty(_ status: HTTPResponse.Status = .ok, _ fields: [(String, String)] = []) -> Response {
+        var headers = HTTPFields()
+        headers.set("x-amz-request-id", context.requestID)
+        for (name, value) in fields { headers.set(name, value) }
+        return Response(status: status, headers: headers)
+    }
+
+    func xml(_ root: StaticString, _ content: (inout ObjectXMLWriter) -> Void) -> Response {
+        var response = empty(.ok, [("content-type", "application/xml")])
+        response.body = ResponseBody(byteBuffer: ByteBuffer(string: ObjectXMLWriter.document(root, content)))
+        return response
+    }
+}
+
+/// Decodes a request, calls the object storage once, encodes the answer.
+struct ObjectRoutes: Sendable {
+    let objects: ObjectStore
+    let authenticate: ObjectAuthenticator
+
+    func respond(to request: Request) async -> Response {
+        var requestID = Identifier.uuid()
+        do {
+            let authenticated = try await authenticate(request)
+            requestID = authenticated.context.requestID
+            do {
+                let target = try ObjectTarget(request.head.path ?? "")
+                try target.checkSupported()
+                return try await respond(ObjectCall(request: request, authenticated: authenticated, target: target))
+            } catch where !(error is ObjectError) && !(error is SignalboxError) && !(error is CancellationError) {
+                // Most often the caller's own connection, broken while its body came.
+                authenticated.context.logger.info("object request failed", metadata: ["error": "\(error)"])
+                throw error
+            }
+        } catch {
+            return ObjectErrorResponse(error).response(
+                requestID: requestID, resource: request.uri.path, isHead: request.method == .head)
+        }
+    }
+
+    private func respond(_ call: ObjectCall) async throws -> Response {
+        switch (call.target.bucket, call.target.key) {
+        case (nil, _):
+            guard call.request.method == .get else { throw Self.methodNotAllowed }
+            return try await listBuckets(call)
+        case (let bucket?, nil): return try await respond(call, bucket: bucket)
+        case (let bucket?, let key?): return try await respond(call, bucket: bucket, key: key)
+        }
+    }
+
+    private func respond(_ call: ObjectCall, bucket: String) async throws -> Response {
+        switch call.request.method {
+        case .put: return try await createBucket(call, bucket)
+        case .head: return try await headBucket(call, bucket)
+        case .delete:
+            try await objects.bucketDelete(call.context, name: bucket)
+            return call.empty(.noContent)
+        case .post where call.target.has("delete"): return try await deleteObjects(call, bucket)
+        case .get where call.target.has("location"): return try await bucketLocation(call, bucket)
+        case .get where call.target.has("uploads"): return try await listUploads(call, bucket)
+        case .get: return try await listObjects(call, bucket)
+        default: throw Self.methodNotAllowed
+        }
+    }
+
+    private func respond(_ call: ObjectCall, bucket: String, key: String) async throws -> Response {
+        if call.headers.value("x-amz-copy-source") != nil {
+            throw ObjectError(.notImplemented, "Copying on the server is not implemented: download and upload instead.")
+        }
+        let upload = call.target["uploadId"]
+        switch (call.request.method, upload) {
+        case (.put, nil): return try await putObject(call, bucket, key)
+        case (.put, let upload?): return try await uploadPart(call, bucket, key, upload)
+        case (.get, let upload?): return try await listParts(call, bucket, key, upload)
+        case (.get, nil), (.head, _): return try await getObject(call, bucket, key)
+        case (.post, nil) where call.target.has("uploads"): return try await createUpload(call, bucket, key)
+        case (.post, let upload?): return try await completeUpload(call, bucket, key, upload)
+        case (.delete, let upload?):
+            try await objects.multipartAbort(call.context, bucket: bucket, key: key, uploadID: upload)
+            return call.empty(.noContent)
+        case (.delete, nil):
+            try await objects.objectDelete(call.context, bucket: bucket, key: key, versionID: call.target["versionId"])
+            return call.empty(.noContent)
+        default: throw Self.methodNotAllowed
+        }
+    }
+
+    private static let methodNotAllowed = ObjectError(
+        .methodNotAllowed, "The specified method is not allowed against this resource.")
+}

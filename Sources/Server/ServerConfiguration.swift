@@ -1,0 +1,35 @@
+/// Everything a server is told from outside. Filled by the command line (docs/configuration.md);
+/// everything on disk lies under `home`.
+public struct ServerConfiguration: Sendable, Equatable {
+    /// Address to listen on, a name or a number: `127.0.0.1`, `::1`, `0.0.0.0`.
+    public var listenHost: String
+    /// TCP port; 0 lets the system choose one.
+    public var listenPort: Int
+    /// libpq connection string or `postgresql://` URI. May hold a password: never log it.
+    public var databaseURL: String
+    /// Absolute path of the home (docs/architecture.md, decision 10).
+    public var home: String
+    /// Whether `SIGNALBOX_FAILPOINTS` may be set. Never outside tests.
+    public var allowFailpoints: Bool
+    /// Sessions that may live on this host at once; the next one gets a 402.
+    public var maximumSessions: Int
+    /// How long an agent may take until its first healthy answer to `GET /ping`.
+    public var agentStartTimeout: Duration
+    /// How long invocations in flight may go on after a stop was asked for.
+    public var shutdownGrace: Duration
+
+    public init(
+        listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,
+        allowFailpoints: Bool = false, maximumSessions: Int = 100, agentStartTimeout: Duration = .seconds(120),
+        shutdownGrace: Duration = .seconds(30)
+    ) {
+        self.listenHost = listenHost
+        self.listenPort = listenPort
+        self.databaseURL = databaseURL
+        self.home = home
+        self.allowFailpoints = allowFailpoints
+        self.maximumSessions = maximumSessions
+        self.agentStartTimeout = agentStartTimeout
+        self.shutdownGrace = shutdownGrace
+    }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Configuration
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Options that stand for settings. None has a default of its own: absence lets the environment and
+/// the file speak.
+protocol SettingOptions: ParsableArguments {
+    /// Values given on the command line, by setting key.
+    var flags: [String: ConfigValue] { get }
+}
+
+/// Options of every command.
+struct CommonOptions: SettingOptions {
+    @Option(help: ArgumentHelp("Directory of everything Signalbox keeps on this host.", valueName: "dir"),
+            completion: .directory)
+    var home: String?
+
+    @Option(help: ArgumentHelp("JSON file with settings.", valueName: "file"), completion: .file(extensions: ["json"]))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Least severe messages to log: trace, debug, info, notice, warning, error, critical.",
+                               valueName: "level"),
+            completion: .list(["trace", "debug", "info", "notice", "warning", "error", "critical"]))
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("How to log: auto, text or json.", valueName: "format"),
+            completion: .list(["auto", "text", "json"]))
+    var logFormat: String?
+
+    var flags: [String: ConfigValue] {
+        .flags([(.home, home), (.config, config), (.logLevel, logLevel), (.logFormat, logFormat)])
+    }
+}
+
+/// The database.
+struct DatabaseOptions: SettingOptions {
+    @Option(name: .customLong("database-url"),
+            help: ArgumentHelp("PostgreSQL connection string or URI. Prefer SIGNALBOX_DATABASE_URL when it holds a password.",
+                               valueName: "url"))
+    var databaseURL: String?
+
+    var flags: [String: ConfigValue] { .flags([(.databaseURL, databaseURL)]) }
+}
+
+/// A server's own.
+struct ServerOptions: SettingOptions {
+    @Option(help: ArgumentHelp("Address to answer on.", valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: ArgumentHelp("Sessions that may live on this host at once.", valueName: "count"))
+    var maximumSessions: Int?
+
+    @Option(help: ArgumentHelp("Seconds that an agent may take until it answers GET /ping.", valueName: "seconds"))
+    var agentStartTimeout: Int?
+
+    @Option(help: ArgumentHelp("Seconds that invocations in flight may go on after a stop was asked for.",
+                               valueName: "seconds"))
+    var shutdownGrace: Int?
+
+    @Flag(inversion: .prefixedNo, help: "For tests: let the server start with SIGNALBOX_FAILPOINTS set.")
+    var allowFailpoints: Bool?
+
+    @Option(help: ArgumentHelp("File to write the server's URL to once it answers; removed when it stops.",
+                               valueName: "file"),
+            completion: .file())
+    var readyFile: String?
+
+    var flags: [String: ConfigValue] {
+        var flags: [String: ConfigValue] = .flags([(.listen, listen)])
+        let numbers: [(Setting, Int?)] = [
+            (.maximumSessions, maximumSessions), (.agentStartTimeout, agentStartTimeout), (.shutdownGrace, shutdownGrace),
+        ]
+        for (setting, value) in numbers {
+            if let value { flags[setting.key] = ConfigValue(.int(value), isSecret: false) }
+        }
+        if let allowFailpoints {
+            flags[Setting.allowFailpoints.key] = ConfigValue(.bool(allowFailpoints), isSecret: false)
+        }
+        return flags
+    }
+}
+
+/// How results are printed.
+struct OutputOptions: SettingOptions {
+    @Option(name: .shortAndLong, help: ArgumentHelp("What to print: table or json.", valueName: "format"),
+            completion: .list(["table", "json"]))
+    var output: String?
+
+    var flags: [String: ConfigValue] { .flags([(.output, output)]) }
+}
+
+extension [String: ConfigValue] {
+    fileprivate static func flags(_ values: [(Setting, String?)]) -> Self {
+        var flags: Self = [:]
+        for (setting, value) in values {
+            if let value { flags[setting.key] = ConfigValue(.string(value), isSecret: setting.isSecret) }
+        }
+        return flags
+    }
+}
+
+extension SettingsReader {
+    /// Settings of this process: the options given, its environment, its file.
+    static func load(_ options: any SettingOptions...) async throws -> Self {
+        let flags = options.map(\.flags).reduce(into: [:]) { all, some in all.merge(some) { first, _ in first } }
+        return try await load(flags: flags, environment: ProcessInfo.processInfo.environment, isRoot: geteuid() == 0)
+    }
+}

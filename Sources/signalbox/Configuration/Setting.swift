@@ -1,0 +1,85 @@
+/// One thing that can be configured, as data: the reader, `signalbox help configuration` and
+/// docs/configuration.md are all made from the same table (`Setting.all`).
+struct Setting: Sendable {
+    enum Kind: Sendable, Equatable {
+        case text
+        /// Whole number within the range.
+        case integer(ClosedRange<Int>)
+        case boolean
+        case choice([String])
+    }
+
+    /// Name in the file, camel case. Flag and variable follow from it.
+    let key: String
+    let kind: Kind
+    /// What applies when nobody says anything, as a person would write it.
+    let fallback: String
+    /// One sentence or two.
+    let meaning: String
+    /// Never shown, never logged.
+    var isSecret = false
+    var hasFlag = true
+    var isInFile = true
+
+    /// `--database-url`.
+    var flag: String { "--" + words.joined(separator: "-") }
+    /// `SIGNALBOX_DATABASE_URL`.
+    var variable: String { "SIGNALBOX_" + words.joined(separator: "_").uppercased() }
+
+    private var words: [String] {
+        var words = [""]
+        for character in key {
+            if character.isUppercase { words.append("") }
+            words[words.count - 1] += character.lowercased()
+        }
+        return words
+    }
+}
+
+extension Setting {
+    static let config = Setting(
+        key: "config", kind: .text, fallback: "HOME/config.json, if it exists",
+        meaning: "JSON file with settings, one member per key of this table.", isInFile: false)
+    static let home = Setting(
+        key: "home", kind: .text, fallback: "/var/lib/signalbox for root, else ~/.signalbox",
+        meaning: "Directory of everything Signalbox keeps on this host: the private PostgreSQL, unpacked bundles, "
+            + "sandboxes, keys. A file found inside the home may not move it.")
+    static let listen = Setting(
+        key: "listen", kind: .text, fallback: "127.0.0.1:4747",
+        meaning: "HOST:PORT to answer on. Port 0 lets the system choose; `signalbox env` prints the choice.")
+    static let databaseURL = Setting(
+        key: "databaseUrl", kind: .text, fallback: "none; dev: a private PostgreSQL in the home",
+        meaning: "PostgreSQL connection string, as libpq reads it: postgresql://user@host/name or key=value pairs. "
+            + "Give it by environment or file when it holds a password: other users can see flags.", isSecret: true)
+    static let maximumSessions = Setting(
+        key: "maximumSessions", kind: .integer(1...100_000), fallback: "100",
+        meaning: "Sessions that may live on this host at once. The next one gets a 402.")
+    static let agentStartTimeout = Setting(
+        key: "agentStartTimeout", kind: .integer(1...3600), fallback: "120",
+        meaning: "Seconds that an agent may take until it answers GET /ping.")
+    static let shutdownGrace = Setting(
+        key: "shutdownGrace", kind: .integer(0...3600), fallback: "30",
+        meaning: "Seconds that invocations in flight may go on after SIGTERM or Ctrl-C. Then they are cut.")
+    static let logLevel = Setting(
+        key: "logLevel", kind: .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+        fallback: "notice", meaning: "The least severe messages that are logged, to standard error.")
+    static let logFormat = Setting(
+        key: "logFormat", kind: .choice(["auto", "text", "json"]), fallback: "auto",
+        meaning: "auto is text on a terminal, otherwise one JSON object per line.")
+    static let output = Setting(
+        key: "output", kind: .choice(["table", "json"]), fallback: "table",
+        meaning: "What commands print: tables for people, or JSON for scripts.")
+    static let allowFailpoints = Setting(
+        key: "allowFailpoints", kind: .boolean, fallback: "false",
+        meaning: "For tests alone: lets a server start with SIGNALBOX_FAILPOINTS set.")
+    static let failpoints = Setting(
+        key: "failpoints", kind: .text, fallback: "none",
+        meaning: "For tests alone: places where the server dies, fails or stalls, as name=kill|error|stall:SECONDS[@HIT], "
+            + "separated by semicolons.", hasFlag: false, isInFile: false)
+
+    /// The table.
+    static let all: [Setting] = [
+        config, home, listen, databaseURL, maximumSessions, agentStartTimeout, shutdownGrace, logLevel, logFormat, output,
+        allowFailpoints, failpoints,
+    ]
+}

@@ -1,0 +1,45 @@
+import Platform
+import Server
+
+extension SettingsReader {
+    /// A server's configuration. Refuses failpoints that were not allowed, and switches allowed ones on.
+    func serverConfiguration(databaseURL: String) throws -> ServerConfiguration {
+        let listen = try listenAddress()
+        let allowsFailpoints = try boolean(.allowFailpoints) ?? false
+        if let failpoints = try string(.failpoints) {
+            guard allowsFailpoints else {
+                throw invalid(.failpoints, "this is for tests alone; unset it, or start with \(Setting.allowFailpoints.flag)")
+            }
+            do {
+                try Failpoint.configure(failpoints)
+            } catch let error as SignalboxError {
+                throw invalid(.failpoints, error.message)
+            }
+        }
+        var configuration = ServerConfiguration(
+            listenHost: listen.host, listenPort: listen.port, databaseURL: databaseURL, home: home,
+            allowFailpoints: allowsFailpoints)
+        if let value = try integer(.maximumSessions) { configuration.maximumSessions = value }
+        if let value = try integer(.agentStartTimeout) { configuration.agentStartTimeout = .seconds(value) }
+        if let value = try integer(.shutdownGrace) { configuration.shutdownGrace = .seconds(value) }
+        return configuration
+    }
+
+    func listenAddress() throws -> ListenAddress {
+        guard let text = try string(.listen) else { return ListenAddress(host: "127.0.0.1", port: 4747) }
+        guard let address = ListenAddress(text) else {
+            throw invalid(.listen, "'\(text)' is not HOST:PORT, such as 127.0.0.1:4747 or [::1]:4747")
+        }
+        return address
+    }
+
+    /// The database of a command that has none of its own.
+    func requiredDatabaseURL() throws -> String {
+        guard let url = try string(.databaseURL) else {
+            throw CommandError(
+                usage: "no database: set \(Setting.databaseURL.variable) or give \(Setting.databaseURL.flag) "
+                    + "(signalbox dev brings a private one)")
+        }
+        return url
+    }
+}

@@ -1,0 +1,159 @@
+import Logging
+import PostgresClient
+import Sandboxing
+import Server
+import ServiceLifecycle
+import UnixSignals
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// What `dev` and `serve` have in common: one lock per home, signals, and the steps around a server.
+///
+/// The steps nest, so that whatever was started is stopped, in reverse order, however far it came.
+struct ServerStack: Service {
+    let settings: SettingsReader
+    /// nil: a private PostgreSQL that starts and stops with the server.
+    let databaseURL: String?
+    /// Whether the sandboxes end with the server, and an access key is made for it.
+    let isDevelopment: Bool
+    /// File that says that the server answers.
+    let readyFile: String?
+    let progress: Progress
+    let logger: Logger
+
+    private var home: HomeDirectory { HomeDirectory(path: settings.home) }
+
+    /// Runs until SIGTERM, SIGINT or a failure.
+    func runUntilStopped() async throws {
+        let configuration = try settings.serverConfiguration(databaseURL: databaseURL ?? "")
+        try home.prepare()
+        try await ServerLock.with(home) {
+            var group = ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: self, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint, .sighup], cancellationSignals: [.sigquit],
+                logger: logger.quieter)
+            // Invocations get their grace; then sandboxes and PostgreSQL have half a minute to end.
+            group.maximumGracefulShutdownDuration = configuration.shutdownGrace + .seconds(30)
+            group.maximumCancellationDuration = .seconds(30)
+            try await ServiceGroup(configuration: group).run()
+        }
+    }
+
+    func run() async throws {
+        do {
+            try await withDatabase { url in
+                try await prepare(url)
+                try await withSupervisor { try await serve(url) }
+            }
+        } catch is CancellationError where Task.isShuttingDownGracefully {
+            // Stopped while it was starting: what was asked for.
+        }
+    }
+
+    // MARK: Steps
+
+    private func withDatabase(_ body: @Sendable @escaping (String) async throws -> Void) async throws {
+        if let databaseURL { return try await body(databaseURL) }
+        let cluster = EmbeddedCluster(directory: home.path, logger: logger)
+        do {
+            let url = try await progress.step("PostgreSQL (private)") { _ in try await cluster.start() }
+            try await body(url)
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+        await progress.step("PostgreSQL stopped") { _ in await cluster.stop() }
+    }
+
+    private func prepare(_ url: String) async throws {
+        try await cancelWhenGracefulShutdown {
+            try await progress.step("schema") { step in
+                let applied = try await Database.migrate(url, logger: logger)
+                if !applied.isEmpty { step.conclude("schema (\(applied.count) new)") }
+            }
+            if isDevelopment { _ = try await DevelopmentKey.ensure(home, url: url, logger: logger) }
+        }
+    }
+
+    private func withSupervisor(_ body: @Sendable @escaping () async throws -> Void) async throws {
+        let socket = try await cancelWhenGracefulShutdown {
+            try await progress.step("supervisor") { _ in
+                try await SupervisorLauncher.ensureRunning(executable: Self.executable, home: home.path, logger: logger)
+            }
+        }
+        guard isDevelopment else { return try await body() }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        await stopSupervisor(socket)
+        try result.get()
+    }
+
+    private func stopSupervisor(_ socket: String) async {
+        // A task of its own: what is started is stopped even when this one was cancelled.
+        await Task {
+            // That its connection ends is what is wanted here.
+            var quiet = logger
+            quiet.logLevel = .error
+            let client = SupervisorClient(socketPath: socket, logger: quiet)
+            let running = Task { await client.run() }
+            do {
+                try await progress.step("sandboxes stopped") { _ in try await client.shutdown() }
+            } catch {
+                logger.warning("the supervisor did not stop", metadata: ["reason": "\(error)"])
+            }
+            running.cancel()
+        }.value
+    }
+
+    private func serve(_ url: String) async throws {
+        let configuration = try settings.serverConfiguration(databaseURL: url)
+        defer {
+            unlink(home.serverFile)
+            if let readyFile { unlink(readyFile) }
+        }
+        try await SignalboxServer(configuration: configuration, logger: logger) { port in
+            try announce(ListenAddress(host: configuration.listenHost, port: port).url)
+        }.run()
+    }
+
+    private func announce(_ url: String) throws {
+        try RunningServer(url: url, pid: getpid()).write(home)
+        progress.done(url)
+        // Last: whoever waits for the file may use everything else.
+        if let readyFile { try home.write(url + "\n", to: readyFile, mode: 0o644) }
+    }
+
+    /// This program, for starting the supervisor.
+    private static var executable: String {
+        let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        guard let link, FileManager.default.isExecutableFile(atPath: link) else { return CommandLine.arguments[0] }
+        return link
+    }
+}
+
+extension Logger {
+    /// For ServiceLifecycle, whose every step is a message.
+    fileprivate var quieter: Logger {
+        var logger = self
+        logger.logLevel = max(logLevel, .warning)
+        return logger
+    }
+}

@@ -1,0 +1,84 @@
+import AgentCoreModel
+import Client
+import Foundation
+import Logging
+import Testing
+
+@testable import signalbox
+
+@Suite struct OutputTests {
+    private let runtime: JSONValue = .object([
+        "agentRuntimeName": "hello", "agentRuntimeId": "hello-aB3dE6gH9j", "agentRuntimeVersion": "2", "status": "READY",
+        "agentRuntimeArn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/hello-aB3dE6gH9j",
+        "lastUpdatedAt": "2026-01-02T03:04:05.678Z", "createdAt": "2026-01-01T00:00:00.000Z",
+        "roleArn": "arn:aws:iam::123456789012:role/signalbox",
+        "lifecycleConfiguration": ["idleRuntimeSessionTimeout": 900, "maxLifetime": 28800],
+        "environmentVariables": ["GREETING": "secret-value", "A": "b"],
+        "agentRuntimeArtifact": ["codeConfiguration": [
+            "code": ["s3": ["bucket": "deployments", "prefix": "hello/abc.zip"]], "runtime": "PYTHON_3_11",
+            "entryPoint": ["opentelemetry-instrument", "main.py"],
+        ]],
+    ])
+    private let failed: JSONValue = .object([
+        "agentRuntimeName": "a_longer_name", "agentRuntimeId": "a_longer_name-0123456789", "agentRuntimeVersion": "1",
+        "status": "CREATE_FAILED", "lastUpdatedAt": "2026-01-02T03:04:05.678Z", "description": "two\nlines \u{1b}[31mred",
+    ])
+
+    @Test func tables() throws {
+        let endpoint: JSONValue = .object([
+            "name": "prod", "liveVersion": "1", "targetVersion": "2", "status": "UPDATING", "id": "prod-0123456789",
+            "lastUpdatedAt": "2026-01-02T03:04:05.678Z", "createdAt": "2026-01-01T00:00:00.000Z",
+        ])
+        let tables: [(String, Table)] = [
+            ("runtime list", .runtimes([runtime, failed])), ("runtime list, none", .runtimes([])),
+            ("runtime get", .runtime(runtime)), ("version list", .versions([runtime, failed])),
+            ("endpoint list", .endpoints([endpoint])), ("endpoint get", .endpoint(endpoint)),
+        ]
+        let text = tables.map { "# \($0)\n\($1.text)\n" }.joined(separator: "\n")
+        #expect(!text.contains("secret-value"))
+        #expect(!text.contains("\u{1b}"))
+        try Golden.expect(text, in: "tables.txt")
+    }
+
+    @Test func json() throws {
+        let text = Output(format: .json).text(.object(["agentRuntimes": [runtime], "empty": [], "none": [:], "null": nil])) {
+            Table([])
+        }
+        try Golden.expect(text + "\n", in: "list.json")
+        #expect(try JSONValue(parsing: text)["agentRuntimes"]?.array == [runtime])
+    }
+
+    @Test func env() throws {
+        let connection = Connection(
+            url: "http://127.0.0.1:4747", region: "us-east-1",
+            credential: Credential(accessKeyID: "AKIAEXAMPLE", secretAccessKey: "it's $HOME; \"x\" `y`"), account: "123456789012")
+        try Golden.expect(
+            EnvCommand.text(connection, format: .table) + "\n\n" + EnvCommand.text(connection, format: .json) + "\n", in: "env.txt")
+        #expect("\(connection)".contains("HOME") == false)
+        #expect(String(reflecting: connection).contains("HOME") == false)
+    }
+
+    @Test(arguments: ["", "plain", "it's", "a b", "$(rm)", "`x`", "\"", "\\", "line\nbreak", "é", "*"])
+    func quotingSurvivesAShell(_ text: String) async throws {
+        let result = try await ChildProcess.run(["sh", "-c", "printf %s \(Shell.quote(text))"])
+        #expect(result.output == text)
+    }
+
+    @Test func referenceInTheDocsIsTheTable() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        try Golden.expect(SettingsReference.markdown, at: root.appending(path: "docs/configuration.md"))
+    }
+
+    @Test func logLines() {
+        let date = Date(timeIntervalSince1970: 1_700_000_000.5)
+        let event = LogEvent(
+            level: .warning, message: "slow", metadata: nil, source: "", file: "", function: "", line: 0)
+        let metadata: Logger.Metadata = ["b": "2", "a": "x y", "level": "mine"]
+        let text = StandardErrorLog(label: "signalbox", format: .text, logLevel: .info)
+        #expect(text.line(event, metadata, at: date) == "2023-11-14T22:13:20.500Z warning slow a=x y b=2 level=mine")
+        let json = StandardErrorLog(label: "signalbox", format: .json, logLevel: .info)
+        #expect(
+            json.line(event, metadata, at: date)
+                == #"{"_level":"mine","a":"x y","b":"2","level":"warning","logger":"signalbox","message":"slow","time":"2023-11-14T22:13:20.500Z"}"#)
+    }
+}

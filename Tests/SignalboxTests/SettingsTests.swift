@@ -1,0 +1,131 @@
+import Configuration
+import Foundation
+import Testing
+
+@testable import signalbox
+
+@Suite struct SettingsTests {
+    private func load(
+        flags: [String: ConfigValue] = [:], environment: [String: String] = [:], isRoot: Bool = false
+    ) async throws -> SettingsReader {
+        try await SettingsReader.load(flags: flags, environment: ["HOME": "/nowhere"].merging(environment) { $1 }, isRoot: isRoot)
+    }
+
+    /// A configuration file, gone afterwards.
+    private func withFile<Value>(_ text: String, _ body: (String) async throws -> Value) async throws -> Value {
+        try await withTemporaryFolder { folder in
+            try text.write(toFile: folder + "/settings.json", atomically: true, encoding: .utf8)
+            return try await body(folder + "/settings.json")
+        }
+    }
+
+    private func text(_ value: String) -> ConfigValue { ConfigValue(.string(value), isSecret: false) }
+
+    @Test func flagThenEnvironmentThenFile() async throws {
+        try await withFile(#"{"listen": "file:1", "maximumSessions": 3, "logLevel": "error"}"#) { path in
+            let environment = ["SIGNALBOX_CONFIG": path, "SIGNALBOX_LISTEN": "variable:1", "SIGNALBOX_MAXIMUM_SESSIONS": "2"]
+            let settings = try await load(flags: ["listen": text("flag:1")], environment: environment)
+            #expect(try settings.string(.listen) == "flag:1")
+            #expect(try settings.integer(.maximumSessions) == 2)
+            #expect(try settings.string(.logLevel) == "error")
+            #expect(try settings.string(.databaseURL) == nil)
+        }
+    }
+
+    @Test func emptyVariableCountsAsAbsent() async throws {
+        let settings = try await load(environment: ["SIGNALBOX_LISTEN": ""])
+        #expect(try settings.string(.listen) == nil)
+    }
+
+    @Test func homeHasItsDefaultByUser() async throws {
+        #expect(try await load().home == "/nowhere/.signalbox")
+        #expect(try await load(isRoot: true).home == "/var/lib/signalbox")
+        #expect(try await load(environment: ["SIGNALBOX_HOME": "/tmp/x/"]).home == "/tmp/x")
+    }
+
+    @Test func homesFileIsFoundAndCannotMoveTheHome() async throws {
+        try await withTemporaryFolder { home in
+            let file = home + "/config.json"
+            try #"{"maximumSessions": 7}"#.write(toFile: file, atomically: true, encoding: .utf8)
+            let settings = try await load(environment: ["SIGNALBOX_HOME": home])
+            #expect(try settings.integer(.maximumSessions) == 7)
+            try #"{"home": "/elsewhere"}"#.write(toFile: file, atomically: true, encoding: .utf8)
+            let error = await #expect(throws: CommandError.self) { try await load(environment: ["SIGNALBOX_HOME": home]) }
+            #expect(error?.message.contains("can't move it") == true)
+        }
+        try await withFile(#"{"home": "/elsewhere"}"#) { path in
+            let settings = try await load(environment: ["SIGNALBOX_CONFIG": path])
+            #expect(settings.home == "/elsewhere")
+        }
+    }
+
+    @Test func unknownVariableNamesTheNearest() async throws {
+        let error = await #expect(throws: CommandError.self) { try await load(environment: ["SIGNALBOX_LISTE": "x"]) }
+        #expect(error?.message.hasPrefix("unknown environment variable SIGNALBOX_LISTE; did you mean SIGNALBOX_LISTEN?") == true)
+        #expect(error?.exitCode == .validationFailure)
+    }
+
+    @Test func unknownKeyNamesTheNearest() async throws {
+        try await withFile(#"{"databaseURL": "x"}"#) { path in
+            let error = await #expect(throws: CommandError.self) { try await load(environment: ["SIGNALBOX_CONFIG": path]) }
+            #expect(error?.message.hasPrefix("unknown key 'databaseURL' in \(path); did you mean databaseUrl?") == true)
+        }
+    }
+
+    @Test func wrongKindsNameTheirPlace() async throws {
+        let variable = try await load(environment: ["SIGNALBOX_MAXIMUM_SESSIONS": "many"])
+        let first = #expect(throws: CommandError.self) { try variable.integer(.maximumSessions) }
+        #expect(first?.message == "SIGNALBOX_MAXIMUM_SESSIONS: expected a whole number")
+
+        let range = try await load(flags: ["maximumSessions": ConfigValue(.int(0), isSecret: false)])
+        let second = #expect(throws: CommandError.self) { try range.integer(.maximumSessions) }
+        #expect(second?.message == "--maximum-sessions: 0 is not within 1 and 100000")
+
+        let choice = try await load(flags: ["output": text("xml")])
+        let third = #expect(throws: CommandError.self) { try choice.makeOutput() }
+        #expect(third?.message == "--output: 'xml' is none of table, json")
+
+        try await withFile(#"{"maximumSessions": "3"}"#) { path in
+            let file = try await load(environment: ["SIGNALBOX_CONFIG": path])
+            let fourth = #expect(throws: CommandError.self) { try file.integer(.maximumSessions) }
+            #expect(fourth?.message == "maximumSessions in \(path): expected a whole number")
+        }
+        try await withFile("[1]") { path in
+            let fifth = await #expect(throws: CommandError.self) { try await load(environment: ["SIGNALBOX_CONFIG": path]) }
+            #expect(fifth?.message == "\(path) is not a JSON object")
+        }
+    }
+
+    @Test func missingFileIsAnErrorOnlyWhenNamed() async throws {
+        _ = try await load(environment: ["SIGNALBOX_HOME": "/nowhere"])
+        await #expect(throws: CommandError.self) { try await load(environment: ["SIGNALBOX_CONFIG": "/nowhere/x.json"]) }
+    }
+
+    @Test func namesFollowFromTheKey() {
+        #expect(Setting.databaseURL.flag == "--database-url")
+        #expect(Setting.databaseURL.variable == "SIGNALBOX_DATABASE_URL")
+        #expect(Set(Setting.all.map(\.key)).count == Setting.all.count)
+    }
+
+    @Test func everyFlagOfTheTableExists() {
+        let help = [Signalbox.helpMessage(for: DevCommand.self, columns: 400), Signalbox.helpMessage(for: EnvCommand.self, columns: 400)]
+            .joined()
+        for setting in Setting.all where setting.hasFlag {
+            #expect(help.contains(setting.flag), "no command has \(setting.flag)")
+        }
+    }
+
+    @Test func addresses() {
+        #expect(ListenAddress("127.0.0.1:4747") == ListenAddress(host: "127.0.0.1", port: 4747))
+        #expect(ListenAddress("[::1]:0") == ListenAddress(host: "::1", port: 0))
+        #expect(ListenAddress("localhost:80")?.url == "http://localhost:80")
+        #expect(ListenAddress("0.0.0.0:80")?.url == "http://127.0.0.1:80")
+        #expect(ListenAddress("[::]:80")?.url == "http://[::1]:80")
+        for wrong in ["", "4747", ":4747", "host:", "host:70000", "::1:80", "host:x"] { #expect(ListenAddress(wrong) == nil) }
+    }
+
+    @Test func nearest() {
+        #expect(Nearest.distance("kitten", "sitting") == 3)
+        #expect(Nearest.match("SIGNALBOX_XYZZY_ABCDEFGH_IJKLMN", among: ["home"]) == nil)
+    }
+}
