@@ -87,6 +87,11 @@ let package = Package(
                            serviceLifecycle, unixSignals],
             swiftSettings: settings),
 
+        // What `Benchmarks/run` compares with pgbench.
+        .executableTarget(
+            name: "postgres-bench", dependencies: ["PostgresClient", argumentParser, logging], path: "Benchmarks/PostgresBench",
+            swiftSettings: settings),
+
         // Tests: one folder per room.
         .target(name: "TestSupport", dependencies: ["Platform", "CLinux", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store"], path: "Tests/TestSupport",
                 swiftSettings: settings),

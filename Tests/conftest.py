@@ -1,0 +1,65 @@
+"""What every folder of Python tests shares: the --long switch and the session's temporary home."""
+
+import os
+import shutil
+import signal
+import tempfile
+
+import pytest
+
+import places
+from postgres import PrivatePostgres
+from server import DevServer, RemoteServer
+
+
+def pytest_configure(config):
+    # A test run that is ended from outside takes its servers along, as at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="turn the counts of crash and race tests up, wait for long timers")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="runs with --long"))
+
+
+@pytest.fixture(scope="session")
+def long_run(pytestconfig):
+    return pytestconfig.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A short path that other users may pass through: sockets and sandboxes live below it."""
+    path = tempfile.mkdtemp(prefix="sbx-", dir="/tmp")
+    os.chmod(path, 0o711)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(scratch):
+    """The server that most tests share: `signalbox dev`, or whatever CONFORMANCE_ENDPOINT_URL names."""
+    if url := os.environ.get("CONFORMANCE_ENDPOINT_URL"):
+        yield RemoteServer(url)
+        return
+    with DevServer(f"{scratch}/home", arguments=["--agent-start-timeout", "20"], log=places.log("conformance-server")) as it:
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_local_server(request):
+    if "local" in request.keywords and not request.getfixturevalue("server").is_local:
+        pytest.skip("needs a server on this machine")
+
+
+@pytest.fixture(scope="session")
+def postgres(scratch):
+    with PrivatePostgres(f"{scratch}/pg") as cluster:
+        yield cluster
