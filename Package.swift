@@ -69,22 +69,40 @@ let package = Package(
         room("Provisioning", ["Platform", "AgentCoreModel", "Store", "Artifacts", "Sandboxing"]),
 
         // The two paths. They never import each other.
-        room("ControlPlane", ["Platform", "AgentCoreModel", "Lifecycle", "Store", "Artifacts", "Sandboxing", "Provisioning",
-                              crypto]),
-        room("DataPlane", ["Platform", "AgentCoreModel", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
-                           "Provisioning",
-                           nioCore, nioHTTP1, nioPosix, collections, crypto]),
+        room(
+            "ControlPlane",
+            [
+                "Platform", "AgentCoreModel", "Lifecycle", "Store", "Artifacts", "Sandboxing", "Provisioning",
+                crypto,
+            ]),
+        room(
+            "DataPlane",
+            [
+                "Platform", "AgentCoreModel", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
+                "Provisioning",
+                nioCore, nioHTTP1, nioPosix, collections, crypto,
+            ]),
 
-        room("Server", ["Platform", "AgentCoreModel", "SigV4", "HTTPWire", "Store", "Artifacts", "Sandboxing", "Access",
-                        "Provisioning", "ControlPlane", "DataPlane", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
-                        logging, serviceLifecycle]),
-        room("Client", ["Platform", "AgentCoreModel", "SigV4", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1,
-                        nioPosix]),
+        room(
+            "Server",
+            [
+                "Platform", "AgentCoreModel", "SigV4", "HTTPWire", "Store", "Artifacts", "Sandboxing", "Access",
+                "Provisioning", "ControlPlane", "DataPlane", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
+                logging, serviceLifecycle,
+            ]),
+        room(
+            "Client",
+            [
+                "Platform", "AgentCoreModel", "SigV4", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1,
+                nioPosix,
+            ]),
         .executableTarget(
             name: "signalbox",
-            dependencies: ["Platform", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Access",
-                           "Provisioning", "ControlPlane", "DataPlane", "Server", "Client", argumentParser, configuration, logging,
-                           serviceLifecycle, unixSignals],
+            dependencies: [
+                "Platform", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Access",
+                "Provisioning", "ControlPlane", "DataPlane", "Server", "Client", argumentParser, configuration, logging,
+                serviceLifecycle, unixSignals,
+            ],
             swiftSettings: settings),
 
         // What `Benchmarks/run` compares with pgbench.
@@ -93,8 +111,10 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests: one folder per room.
-        .target(name: "TestSupport", dependencies: ["Platform", "CLinux", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store"], path: "Tests/TestSupport",
-                swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Platform", "CLinux", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
         tests("AgentCoreModelTests", ["AgentCoreModel", "Platform"], resources: [.copy("Golden")]),
         tests("SigV4Tests", ["SigV4", "Platform"], resources: [.copy("Vectors")]),
@@ -105,15 +125,24 @@ let package = Package(
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests("SandboxingTests", ["Sandboxing", "CLinux", "SupervisorFixture"], resources: [.copy("Agents")]),
         // A supervisor to kill.
-        .executableTarget(name: "SupervisorFixture", dependencies: ["Sandboxing", logging], path: "Tests/SupervisorFixture",
-                          swiftSettings: settings),
+        .executableTarget(
+            name: "SupervisorFixture", dependencies: ["Sandboxing", logging], path: "Tests/SupervisorFixture",
+            swiftSettings: settings),
         tests("AccessTests", ["Access", "TestSupport"]),
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests("ControlPlaneTests", ["ControlPlane", "TestSupport"]),
-        tests("DataPlaneTests", ["AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "Store", "TestSupport", crypto, nioCore, nioHTTP1, nioPosix]),
-        tests("ServerTests", ["Server", "DataPlane", "Lifecycle", "Platform", "Store", "TestSupport", hummingbird, httpTypes, logging, nioCore, nioPosix]),
+        tests(
+            "DataPlaneTests",
+            [
+                "AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "Store", "TestSupport", crypto, nioCore, nioHTTP1,
+                nioPosix,
+            ]),
+        tests(
+            "ServerTests",
+            ["Server", "DataPlane", "Lifecycle", "Platform", "Store", "TestSupport", hummingbird, httpTypes, logging, nioCore, nioPosix]),
         tests("ClientTests", ["Client", "SigV4", "AgentCoreModel", hummingbird, httpTypes, logging, nioCore, nioHTTP1]),
-        tests("SignalboxTests", ["signalbox", "Client", "AgentCoreModel", argumentParser, configuration, logging],
-              resources: [.copy("Golden")]),
+        tests(
+            "SignalboxTests", ["signalbox", "Client", "AgentCoreModel", argumentParser, configuration, logging],
+            resources: [.copy("Golden")]),
     ]
 )

@@ -121,7 +121,9 @@ extension GetAgentRuntimeResponse {
 extension WorkloadIdentityDetails {
     /// The identity of a runtime is named after its id.
     public init(_ runtime: RuntimeARN) {
-        self.init(workloadIdentityArn: WorkloadIdentityARN(
-            region: runtime.region, account: runtime.account, name: runtime.runtimeID).description)
+        self.init(
+            workloadIdentityArn: WorkloadIdentityARN(
+                region: runtime.region, account: runtime.account, name: runtime.runtimeID
+            ).description)
     }
 }

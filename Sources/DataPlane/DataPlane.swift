@@ -124,7 +124,9 @@ public final class DataPlane: Sendable {
         do {
             for _ in 0..<3 {
                 let route: Route
-                if let known { route = known } else {
+                if let known {
+                    route = known
+                } else {
                     guard let fetched = try await routes.fetch(context, key) else { throw missing }
                     route = fetched
                 }

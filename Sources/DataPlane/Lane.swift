@@ -1,5 +1,5 @@
 public import HTTPWire
-public import NIOCore
+import NIOCore
 public import NIOHTTP1
 import Platform
 import Store

@@ -66,8 +66,10 @@ public final class ServerConnection: ChannelDuplexHandler {
         let connection = ServerConnection(services: services)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(ArrivalHandler(connection: connection))
-        try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: configuration)))
+        try pipeline.addHandler(
+            ByteToMessageHandler(
+                HTTPRequestDecoder(
+                    leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: configuration)))
         try pipeline.addHandler(connection)
     }
 

@@ -36,15 +36,17 @@ public enum RuntimeAction: Sendable, Equatable {
 public enum RuntimeMachine {
     public static let initial = AgentRuntimeStatus.creating
 
-    public static let table = TransitionTable<RuntimeEvent, RuntimeAction>("Agent runtime", [
-        .init(.updateRequested, from: [.ready, .createFailed, .updateFailed], to: .updating, [.appendVersion, .prepare]),
-        .init(.prepared, from: [.creating, .updating], to: .ready, [.flipDefault]),
-        .init(.createFailed, from: [.creating], to: .createFailed, [.failDefault]),
-        .init(.updateFailed, from: [.updating], to: .updateFailed, [.failDefault]),
-        .init(.deleteRequested, from: [.ready, .createFailed, .updateFailed, .deleteFailed], to: .deleting, [.tearDown]),
-        .init(.deleteFailed, from: [.deleting], to: .deleteFailed),
-        .init(.deleted, from: [.deleting], to: nil, [.removeRow]),
-    ])
+    public static let table = TransitionTable<RuntimeEvent, RuntimeAction>(
+        "Agent runtime",
+        [
+            .init(.updateRequested, from: [.ready, .createFailed, .updateFailed], to: .updating, [.appendVersion, .prepare]),
+            .init(.prepared, from: [.creating, .updating], to: .ready, [.flipDefault]),
+            .init(.createFailed, from: [.creating], to: .createFailed, [.failDefault]),
+            .init(.updateFailed, from: [.updating], to: .updateFailed, [.failDefault]),
+            .init(.deleteRequested, from: [.ready, .createFailed, .updateFailed, .deleteFailed], to: .deleting, [.tearDown]),
+            .init(.deleteFailed, from: [.deleting], to: .deleteFailed),
+            .init(.deleted, from: [.deleting], to: nil, [.removeRow]),
+        ])
 }
 
 /// What happens to an endpoint.
@@ -88,18 +90,21 @@ public enum EndpointHistoryKind: String, Sendable, Codable, CaseIterable {
 public enum EndpointMachine {
     public static let initial = AgentRuntimeStatus.creating
 
-    public static let table = TransitionTable<EndpointEvent, EndpointAction>("Agent runtime endpoint", [
-        .init(.targetRequested, from: [.ready, .createFailed, .updateFailed], to: .updating,
-              [.setTarget, .record(.requested), .prepare]),
-        .init(.flipped, from: [.creating, .updating], to: .ready, [.flip, .record(.flipped)]),
-        .init(.createFailed, from: [.creating], to: .createFailed, [.record(.failed)]),
-        .init(.updateFailed, from: [.updating], to: .updateFailed, [.record(.failed)]),
-        .init(.cleared, from: [.updateFailed], to: .ready, [.clearTarget, .record(.requested)]),
-        .init(.deleteRequested, from: [.ready, .createFailed, .updateFailed, .deleteFailed], to: .deleting, [.tearDown]),
-        .init(.runtimeDeleteRequested, from: AgentRuntimeStatus.allCases, to: .deleting, [.tearDown]),
-        .init(.deleteFailed, from: [.deleting], to: .deleteFailed),
-        .init(.deleted, from: [.deleting], to: nil, [.removeRow, .record(.deleted)]),
-    ])
+    public static let table = TransitionTable<EndpointEvent, EndpointAction>(
+        "Agent runtime endpoint",
+        [
+            .init(
+                .targetRequested, from: [.ready, .createFailed, .updateFailed], to: .updating,
+                [.setTarget, .record(.requested), .prepare]),
+            .init(.flipped, from: [.creating, .updating], to: .ready, [.flip, .record(.flipped)]),
+            .init(.createFailed, from: [.creating], to: .createFailed, [.record(.failed)]),
+            .init(.updateFailed, from: [.updating], to: .updateFailed, [.record(.failed)]),
+            .init(.cleared, from: [.updateFailed], to: .ready, [.clearTarget, .record(.requested)]),
+            .init(.deleteRequested, from: [.ready, .createFailed, .updateFailed, .deleteFailed], to: .deleting, [.tearDown]),
+            .init(.runtimeDeleteRequested, from: AgentRuntimeStatus.allCases, to: .deleting, [.tearDown]),
+            .init(.deleteFailed, from: [.deleting], to: .deleteFailed),
+            .init(.deleted, from: [.deleting], to: nil, [.removeRow, .record(.deleted)]),
+        ])
 }
 
 /// What happens to a version. Its configuration never changes; this is its preparation.
@@ -118,11 +123,13 @@ public enum VersionAction: Sendable, Equatable {
 public enum VersionMachine {
     public static let initial = AgentRuntimeStatus.creating
 
-    public static let table = TransitionTable<VersionEvent, VersionAction>("Agent runtime version", [
-        .init(.prepared, from: [.creating], to: .ready),
-        .init(.prepareFailed, from: [.creating], to: .createFailed),
-        .init(.deleteRequested, from: [.ready, .createFailed, .deleteFailed], to: .deleting),
-        .init(.deleteFailed, from: [.deleting], to: .deleteFailed),
-        .init(.deleted, from: [.deleting], to: nil, [.removeRow]),
-    ])
+    public static let table = TransitionTable<VersionEvent, VersionAction>(
+        "Agent runtime version",
+        [
+            .init(.prepared, from: [.creating], to: .ready),
+            .init(.prepareFailed, from: [.creating], to: .createFailed),
+            .init(.deleteRequested, from: [.ready, .createFailed, .deleteFailed], to: .deleting),
+            .init(.deleteFailed, from: [.deleting], to: .deleteFailed),
+            .init(.deleted, from: [.deleting], to: nil, [.removeRow]),
+        ])
 }

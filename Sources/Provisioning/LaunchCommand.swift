@@ -48,7 +48,8 @@ struct LaunchCommand {
         }
         if isSafe(name), isFile(name) { return [interpreter, name] }
         throw .agentFailed(
-            "The entry point '\(name)' is not in the zip (looked for bin/\(name)). Install the package that has it into the bundle, for opentelemetry-instrument aws-opentelemetry-distro. \(contents())")
+            "The entry point '\(name)' is not in the zip (looked for bin/\(name)). Install the package that has it into the bundle, for opentelemetry-instrument aws-opentelemetry-distro. \(contents())"
+        )
     }
 
     /// opentelemetry-instrument starts any program; ours is a Python file, run by the same interpreter.
@@ -64,7 +65,8 @@ struct LaunchCommand {
         if isFile(program) { return program }
         if let folder = root().first(where: { isFile($0 + "/" + program) }) {
             throw .agentFailed(
-                "The entry point '\(program)' is not at the root of the zip but in the folder '\(folder)'. Zip the folder's content, not the folder, or set the entry point to '\(folder)/\(program)'.")
+                "The entry point '\(program)' is not at the root of the zip but in the folder '\(folder)'. Zip the folder's content, not the folder, or set the entry point to '\(folder)/\(program)'."
+            )
         }
         throw .agentFailed("The entry point '\(program)' is not in the zip. \(contents())")
     }

@@ -82,7 +82,7 @@ struct ObjectRoutes: Sendable {
                 let target = try ObjectTarget(request.head.path ?? "")
                 try target.checkSupported()
                 return try await respond(ObjectCall(request: request, authenticated: authenticated, target: target))
-            } catch where !(error is ObjectError) && !(error is SignalboxError) && !(error is CancellationError) {
+            } catch  where !(error is ObjectError) && !(error is SignalboxError) && !(error is CancellationError) {
                 // Most often the caller's own connection, broken while its body came.
                 authenticated.context.logger.info("object request failed", metadata: ["error": "\(error)"])
                 throw error

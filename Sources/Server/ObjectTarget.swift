@@ -23,7 +23,8 @@ struct ObjectTarget: Equatable {
         guard halves.count > 1 else { return }
         for pair in halves[1].split(separator: "&") {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            query.append((try Self.decoded(sides[0], plusIsSpace: true), try Self.decoded(sides.count > 1 ? sides[1] : "", plusIsSpace: true)))
+            query.append(
+                (try Self.decoded(sides[0], plusIsSpace: true), try Self.decoded(sides.count > 1 ? sides[1] : "", plusIsSpace: true)))
         }
     }
 
@@ -65,7 +66,9 @@ struct ObjectTarget: Equatable {
         let invalid = ObjectError(.invalidArgument, "Couldn't parse the specified URI.")
         var result: [UInt8] = []
         var bytes = Array(text.utf8)[...]
-        func digit(_ byte: UInt8) -> UInt8? { UnicodeScalar(byte).properties.isASCIIHexDigit ? UInt8(String(UnicodeScalar(byte)), radix: 16) : nil }
+        func digit(_ byte: UInt8) -> UInt8? {
+            UnicodeScalar(byte).properties.isASCIIHexDigit ? UInt8(String(UnicodeScalar(byte)), radix: 16) : nil
+        }
         while let byte = bytes.popFirst() {
             if byte == UInt8(ascii: "%") {
                 guard let high = bytes.popFirst().flatMap(digit), let low = bytes.popFirst().flatMap(digit) else { throw invalid }

@@ -177,10 +177,12 @@ struct CanonicalRequest {
         // One parameter, the usual case, needs no sorting.
         if !raw.utf8.contains(UInt8(ascii: "&")) {
             var isName = true
-            appendEncodedOnce(raw.utf8, keeping: { byte in
-                defer { if byte == UInt8(ascii: "=") { isName = false } }
-                return byte == UInt8(ascii: "=") && isName
-            }, to: &output)
+            appendEncodedOnce(
+                raw.utf8,
+                keeping: { byte in
+                    defer { if byte == UInt8(ascii: "=") { isName = false } }
+                    return byte == UInt8(ascii: "=") && isName
+                }, to: &output)
             if isName { output.append(UInt8(ascii: "=")) }
             return
         }

@@ -37,11 +37,12 @@ public struct RequestSigner: Sendable {
         let canonical = CanonicalRequest(
             request: signed, rule: SigningRule(service: service), signedHeaders: names, payloadHash: payloadHash)
         let signature = key.signature(of: canonical.stringToSign(time: time, scope: key.scope))
-        added.append((
-            "Authorization",
-            "\(AuthorizationHeader.algorithm) Credential=\(accessKeyID)/\(key.scope), "
-                + "SignedHeaders=\(names.joined(separator: ";")), Signature=\(Hex.text(signature))"
-        ))
+        added.append(
+            (
+                "Authorization",
+                "\(AuthorizationHeader.algorithm) Credential=\(accessKeyID)/\(key.scope), "
+                    + "SignedHeaders=\(names.joined(separator: ";")), Signature=\(Hex.text(signature))"
+            ))
         return added
     }
 

@@ -56,7 +56,8 @@ public struct PageToken: Sendable {
     }
 
     private static var invalid: SignalboxError {
-        .validation("The nextToken is not valid.", fields: [FieldFailure(name: "nextToken", message: "Not a token that this list returned")])
+        .validation(
+            "The nextToken is not valid.", fields: [FieldFailure(name: "nextToken", message: "Not a token that this list returned")])
     }
 
     private func tag(_ payload: [UInt8], _ list: [String]) -> [UInt8] {

@@ -15,13 +15,17 @@ struct Signalbox: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 64 wrong usage or configuration. Errors go to standard error.
             """,
         groupedSubcommands: [
-            CommandGroup(name: "Agents", subcommands: [
-                DeployCommand.self, InvokeCommand.self, RuntimeCommand.self, VersionCommand.self, EndpointCommand.self,
-                SessionCommand.self,
-            ]),
-            CommandGroup(name: "Server", subcommands: [
-                DevCommand.self, ServeCommand.self, SuperviseCommand.self, MigrateCommand.self, KeyCommand.self,
-            ]),
+            CommandGroup(
+                name: "Agents",
+                subcommands: [
+                    DeployCommand.self, InvokeCommand.self, RuntimeCommand.self, VersionCommand.self, EndpointCommand.self,
+                    SessionCommand.self,
+                ]),
+            CommandGroup(
+                name: "Server",
+                subcommands: [
+                    DevCommand.self, ServeCommand.self, SuperviseCommand.self, MigrateCommand.self, KeyCommand.self,
+                ]),
             CommandGroup(name: "Configuration", subcommands: [EnvCommand.self, ConfigurationCommand.self]),
         ])
 }

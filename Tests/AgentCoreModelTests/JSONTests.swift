@@ -19,10 +19,12 @@ import Testing
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
 
-    @Test(arguments: [
-        [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xE2, 0x82, 0x22], [0xEF, 0xBB, 0xBF, 0x31],
-        [0x22, 0xF8, 0x88, 0x80, 0x80, 0x80, 0x22], [0x22, 0x5C, 0x6E, 0x80, 0x22],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xE2, 0x82, 0x22],
+            [0xEF, 0xBB, 0xBF, 0x31],
+            [0x22, 0xF8, 0x88, 0x80, 0x80, 0x80, 0x22], [0x22, 0x5C, 0x6E, 0x80, 0x22],
+        ] as [[UInt8]])
     func refusesInvalidUTF8(_ bytes: [UInt8]) {
         #expect(throws: JSONError.self) { try JSONValue(parsing: bytes) }
     }
@@ -53,7 +55,8 @@ import Testing
         let value = try JSONValueEncoder.encode(shape)
         #expect(value == ["idleRuntimeSessionTimeout": 60])
         #expect(try JSONValueDecoder.decode(LifecycleConfiguration.self, from: value) == shape)
-        #expect(try JSONValueDecoder.decode(LifecycleConfiguration.self, from: ["maxLifetime": nil, "unknown": 1]) == LifecycleConfiguration())
+        #expect(
+            try JSONValueDecoder.decode(LifecycleConfiguration.self, from: ["maxLifetime": nil, "unknown": 1]) == LifecycleConfiguration())
         #expect(throws: DecodingError.self) {
             try JSONValueDecoder.decode(LifecycleConfiguration.self, from: ["maxLifetime": "60"])
         }

@@ -74,8 +74,10 @@ import Foundation
         case .list(let element, _): [filled(element)]
         case .map(_, let value, _): ["k": filled(value)]
         case .structure(let members), .union(let members):
-            .object(Dictionary(uniqueKeysWithValues: members.filter { $0.refusal == nil && $0.location != .payload }
-                .map { ($0.name, filled($0.schema)) }))
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: members.filter { $0.refusal == nil && $0.location != .payload }
+                        .map { ($0.name, filled($0.schema)) }))
         }
     }
 

@@ -74,8 +74,10 @@ import Foundation
         #expect(arn.description == Self.text + "/runtime-endpoint/prod")
         #expect(try EndpointARN(parsing: arn.description) == arn)
         #expect(try EndpointARN(parsing: Self.text + "/endpoint/prod") == arn)
-        for bad in [Self.text, Self.text + "/runtime-endpoint/", Self.text + "/x/prod", Self.text + "/runtime-endpoint/a-b",
-            Self.text + "/runtime-endpoint/prod/"] {
+        for bad in [
+            Self.text, Self.text + "/runtime-endpoint/", Self.text + "/x/prod", Self.text + "/runtime-endpoint/a-b",
+            Self.text + "/runtime-endpoint/prod/",
+        ] {
             #expect(throws: ARNError.self) { try EndpointARN(parsing: bad) }
         }
     }
@@ -84,9 +86,11 @@ import Foundation
         let id = try Pattern(parsing: "[a-zA-Z][a-zA-Z0-9_]{0,99}-[a-zA-Z0-9]{10}")
         let name = try Pattern(parsing: "[a-zA-Z][a-zA-Z0-9_]{0,47}")
         let version = try Pattern(parsing: "([1-9][0-9]{0,4})")
-        var samples = ["", "a", "a-", "a-bcdefghij", "a-bcdefghijk", "-abcdefghij", "_-abcdefghij", "a_-abcdefghij", "a--abcdefghij",
+        var samples = [
+            "", "a", "a-", "a-bcdefghij", "a-bcdefghijk", "-abcdefghij", "_-abcdefghij", "a_-abcdefghij", "a--abcdefghij",
             "a-bcdefg_ij", "é-abcdefghij", "a-abcdefghié", "0", "1", "00001", "99999", "100000", "1a", "٣", "A1_", "a b",
-            "a[-abcdefghij", "a@-abcdefghij", "a`-abcdefghij", "a{-abcdefghij"]
+            "a[-abcdefghij", "a@-abcdefghij", "a`-abcdefghij", "a{-abcdefghij",
+        ]
         for length in [47, 48, 49, 99, 100, 101] {
             samples.append(String(repeating: "x", count: length))
             samples.append(String(repeating: "x", count: length) + "-0123456789")
@@ -99,11 +103,12 @@ import Foundation
         #expect(WireID.isRuntimeID(WireID.make(name: "hello")))
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00.000Z"), (1_790_426_096_789, "2026-09-26T12:34:56.789Z"), (-1, "1969-12-31T23:59:59.999Z"),
-        (951_782_400_000, "2000-02-29T00:00:00.000Z"), (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
-        (-86_400_000, "1969-12-31T00:00:00.000Z"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (1_790_426_096_789, "2026-09-26T12:34:56.789Z"), (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"), (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
+            (-86_400_000, "1969-12-31T00:00:00.000Z"),
+        ] as [(Int64, String)])
     func timestampsAreMillisecondsInUTC(_ milliseconds: Int64, _ text: String) {
         #expect(WireTimestamp(milliseconds: milliseconds).description == text)
         #expect(WireTimestamp(text)?.milliseconds == milliseconds)
@@ -115,8 +120,10 @@ import Foundation
         #expect(WireTimestamp("2026-09-26T12:34:56.7Z")?.milliseconds == 1_790_426_096_700)
         #expect(WireTimestamp("2026-09-26T12:34:56.78Z")?.milliseconds == 1_790_426_096_780)
         #expect(WireTimestamp("2026-09-26T12:34:56.789123456Z")?.milliseconds == 1_790_426_096_789)
-        for bad in ["", "2026-09-26", "2026-09-26T12:34:56", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z",
-            "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1x2yZ", "2026-01-01T00:00:00+01:00"] {
+        for bad in [
+            "", "2026-09-26", "2026-09-26T12:34:56", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1x2yZ", "2026-01-01T00:00:00+01:00",
+        ] {
             #expect(WireTimestamp(bad) == nil, "\(bad)")
         }
     }
@@ -130,8 +137,9 @@ import Foundation
         #expect(template.parameters(in: path.dropLast()) == parameters)
         #expect(template.parameters(in: "/runtimes/x/versions/") == nil)
         #expect(template.parameters(in: "/runtimes//runtime-endpoints/prod/") == nil)
-        #expect(Operation.invokeAgentRuntime.path.path(["agentRuntimeArn": Self.text])
-            == "/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fhello_agent-AbC123dEf9/invocations")
+        #expect(
+            Operation.invokeAgentRuntime.path.path(["agentRuntimeArn": Self.text])
+                == "/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fhello_agent-AbC123dEf9/invocations")
         #expect(template.path(["agentRuntimeId": Self.id]) == nil)
     }
 

@@ -58,7 +58,8 @@ import Testing
             return
         }
         for image in [
-            "python", "python:3.13", "docker.io/library/python:3.13", "localhost:5000/a/b_c--d:x@sha256:\(String(repeating: "0", count: 64))",
+            "python", "python:3.13", "docker.io/library/python:3.13",
+            "localhost:5000/a/b_c--d:x@sha256:\(String(repeating: "0", count: 64))",
             "ghcr.io/a/b", "123456789012.dkr.ecr.us-east-1.amazonaws.com/my/agent:1.0",
         ] { #expect(lenient.matches(image), "\(image)") }
         for image in ["", "-a", "a b", "A/B/", "a:", "a@", "a@sha256:xyz", "http://a/b", "a//b", "a;b"] {

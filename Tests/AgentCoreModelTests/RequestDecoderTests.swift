@@ -49,10 +49,12 @@ enum Sample {
             "authorizerConfiguration": [
                 "customJWTAuthorizer": [
                     "discoveryUrl": "https://id.example/.well-known/openid-configuration", "allowedClients": ["c"],
-                    "customClaims": [[
-                        "inboundTokenClaimName": "group", "inboundTokenClaimValueType": "STRING_ARRAY",
-                        "authorizingClaimMatchValue": ["claimMatchValue": ["matchValueString": "a"], "claimMatchOperator": "CONTAINS"],
-                    ]],
+                    "customClaims": [
+                        [
+                            "inboundTokenClaimName": "group", "inboundTokenClaimValueType": "STRING_ARRAY",
+                            "authorizingClaimMatchValue": ["claimMatchValue": ["matchValueString": "a"], "claimMatchOperator": "CONTAINS"],
+                        ]
+                    ],
                 ]
             ],
             "filesystemConfigurations": [["sessionStorage": ["mountPath": "/mnt/data"]]],
@@ -77,7 +79,8 @@ enum Sample {
 
     @Test func readsPathQueryAndHeaders() throws {
         let list = try RequestDecoder.decode(
-            ListAgentRuntimeVersionsRequest.self, path: ["agentRuntimeId": id], query: [("maxResults", "7"), ("nextToken", "t"), ("x", "y")])
+            ListAgentRuntimeVersionsRequest.self, path: ["agentRuntimeId": id],
+            query: [("maxResults", "7"), ("nextToken", "t"), ("x", "y")])
         #expect(list == ListAgentRuntimeVersionsRequest(agentRuntimeId: id, maxResults: 7, nextToken: "t"))
         let get = try RequestDecoder.decode(GetAgentRuntimeRequest.self, path: ["agentRuntimeId": id], query: [("version", "3")])
         #expect(get.agentRuntimeVersion == "3")
@@ -126,7 +129,9 @@ enum Sample {
         let error = #expect(throws: SignalboxError.self) {
             try RequestDecoder.decode(ListAgentRuntimesRequest.self, query: [("maxResults", "1"), ("maxResults", "2")])
         }
-        #expect(error?.message == "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: Member must be given at most once")
+        #expect(
+            error?.message
+                == "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: Member must be given at most once")
     }
 
     @Test(arguments: ["0", "101", "-1", "abc", "", "1.5", "99999999999999999999", "٣"])

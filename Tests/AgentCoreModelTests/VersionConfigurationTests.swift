@@ -4,9 +4,11 @@ import Testing
 @testable import AgentCoreModel
 
 @Suite struct VersionConfigurationTests {
-    @Test(arguments: [
-        (nil, nil, 900, 28_800), (nil, 600, 600, 600), (nil, 900, 900, 900), (nil, 901, 900, 901), (60, nil, 60, 28_800), (60, 60, 60, 60),
-    ] as [(Int?, Int?, Int, Int)])
+    @Test(
+        arguments: [
+            (nil, nil, 900, 28_800), (nil, 600, 600, 600), (nil, 900, 900, 900), (nil, 901, 900, 901), (60, nil, 60, 28_800),
+            (60, 60, 60, 60),
+        ] as [(Int?, Int?, Int, Int)])
     func lifecycleDefaultsAreFilled(_ idle: Int?, _ lifetime: Int?, _ expectedIdle: Int, _ expectedLifetime: Int) {
         let completed = LifecycleConfiguration(idleRuntimeSessionTimeout: idle, maxLifetime: lifetime).completed
         #expect(completed == LifecycleConfiguration(idleRuntimeSessionTimeout: expectedIdle, maxLifetime: expectedLifetime))
@@ -33,7 +35,10 @@ import Testing
     /// Stored bytes are hashed and never rewritten: what is written today must be written tomorrow.
     @Test func theCanonicalFormDoesNotChange() throws {
         let configuration = VersionConfiguration(try Sample.decode([:]))
-        #expect(try String(decoding: configuration.canonicalBytes(), as: UTF8.self) == #"{"agentRuntimeArtifact":{"codeConfiguration":{"code":{"s3":{"bucket":"agents","prefix":"hello.zip"}},"entryPoint":["main.py"],"runtime":"PYTHON_3_11"}},"lifecycleConfiguration":{"idleRuntimeSessionTimeout":900,"maxLifetime":28800},"networkConfiguration":{"networkMode":"PUBLIC"},"roleArn":"arn:aws:iam::123456789012:role/agent"}"#)
+        #expect(
+            try String(decoding: configuration.canonicalBytes(), as: UTF8.self)
+                == #"{"agentRuntimeArtifact":{"codeConfiguration":{"code":{"s3":{"bucket":"agents","prefix":"hello.zip"}},"entryPoint":["main.py"],"runtime":"PYTHON_3_11"}},"lifecycleConfiguration":{"idleRuntimeSessionTimeout":900,"maxLifetime":28800},"networkConfiguration":{"networkMode":"PUBLIC"},"roleArn":"arn:aws:iam::123456789012:role/agent"}"#
+        )
     }
 
     @Test func anUpdateReplacesAllButThePlatformVersion() throws {
@@ -66,8 +71,10 @@ import Testing
         #expect(value["createdAt"] == "1970-01-01T00:00:00.000Z")
         #expect(value["agentRuntimeVersion"] == "2")
         #expect(value["lifecycleConfiguration"] == ["idleRuntimeSessionTimeout": 900, "maxLifetime": 28800])
-        #expect(value["workloadIdentityDetails"]?["workloadIdentityArn"]
-            == "arn:aws:bedrock-agentcore:us-east-1:123456789012:workload-identity-directory/default/workload-identity/hello-AbC123dEf9")
+        #expect(
+            value["workloadIdentityDetails"]?["workloadIdentityArn"]
+                == "arn:aws:bedrock-agentcore:us-east-1:123456789012:workload-identity-directory/default/workload-identity/hello-AbC123dEf9"
+        )
         #expect(value.object?.values.contains(.null) == false)
         var validator = Validator(.standard)
         validator.validate(value, GetAgentRuntimeResponse.schema, at: "")

@@ -1,8 +1,8 @@
 import Foundation
 import Platform
 import PostgresClient
-import Testing
 import TestSupport
+import Testing
 
 @testable import Artifacts
 
@@ -25,7 +25,9 @@ struct BundleCacheTests {
     @Test("Unpacked once for many callers; kept; nothing else is left in the directory")
     func once() async throws {
         try await with { fixture, directory, artifact async throws in
-            let caches = [BundleCache(directory: directory, objects: fixture.objects), BundleCache(directory: directory, objects: fixture.objects)]
+            let caches = [
+                BundleCache(directory: directory, objects: fixture.objects), BundleCache(directory: directory, objects: fixture.objects),
+            ]
             for cache in caches { try await cache.prepare() }
             let paths = try await withThrowingTaskGroup(of: String.self) { group in
                 for number in 0..<20 { group.addTask { try await caches[number % 2].bundle(fixture.context, artifact) } }

@@ -50,11 +50,15 @@ struct ObjectListingTests {
             var request = ObjectListRequest()
             for token in ["", "x", "!!", "AAAA"] {
                 request.continuationToken = token
-                #expect(try await code { try await fixture.objects.objectList(fixture.context, bucket: fixture.bucket, request) } == .invalidArgument)
+                #expect(
+                    try await code { try await fixture.objects.objectList(fixture.context, bucket: fixture.bucket, request) }
+                        == .invalidArgument)
             }
             request = ObjectListRequest()
             request.maximum = 1001
-            #expect(try await code { try await fixture.objects.objectList(fixture.context, bucket: fixture.bucket, request) } == .invalidArgument)
+            #expect(
+                try await code { try await fixture.objects.objectList(fixture.context, bucket: fixture.bucket, request) }
+                    == .invalidArgument)
             request.maximum = 0
             #expect(try await fixture.objects.objectList(fixture.context, bucket: fixture.bucket, request) == ObjectPage())
         }

@@ -1,7 +1,7 @@
 import Crypto
 import Platform
-import Testing
 import TestSupport
+import Testing
 
 @testable import Artifacts
 
@@ -46,7 +46,8 @@ struct ObjectStoreTests {
             #expect(try await fixture.get("dir/ü k") == bytes)
             guard size > 2 else { return }
             for (range, expected) in [
-                (ByteRange.from(1, through: 1), 1..<2), (.suffix(5), size - 5..<size), (.from(Int64(size - 1), through: nil), size - 1..<size),
+                (ByteRange.from(1, through: 1), 1..<2), (.suffix(5), size - 5..<size),
+                (.from(Int64(size - 1), through: nil), size - 1..<size),
                 (.from(1_048_570, through: 1_048_580), 1_048_570..<min(size, 1_048_581)),
             ] {
                 #expect(try await fixture.get("dir/ü k", range: range) == Array(bytes[expected]))
@@ -144,7 +145,9 @@ struct ObjectStoreTests {
             try await objects.objectDelete(context, bucket: bucket, key: "k")
             try await objects.objectDelete(context, bucket: bucket, key: "k")
             #expect(try await head(nil) == .noSuchKey)
-            #expect(try await code { try await objects.objectGet(context, bucket: bucket, key: "new", range: .from(1, through: nil)) } == .invalidRange)
+            #expect(
+                try await code { try await objects.objectGet(context, bucket: bucket, key: "new", range: .from(1, through: nil)) }
+                    == .invalidRange)
         }
     }
 

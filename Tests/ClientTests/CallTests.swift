@@ -34,17 +34,20 @@ import Testing
     }
 
     @Test func changesCarryAToken() async throws {
-        let received = try await withFakeServer { _ in .json("{}", status: 202) } _: { url in
+        let received = try await withFakeServer { _ in
+            .json("{}", status: 202)
+        } _: { url in
             try await SignalboxClient.with(connection(url)) { client in
                 _ = try await client.runtimeUpdate("a-0123456789", ["description": "x"])
                 _ = try await client.endpointRollback("a-0123456789", "prod", stopSessions: true)
                 _ = try await client.endpointDelete("a-0123456789", "prod")
             }
         }
-        #expect(received.map(\.path) == [
-            "/runtimes/a-0123456789/", "/_signalbox/v1/runtimes/a-0123456789/runtime-endpoints/prod/rollback",
-            "/runtimes/a-0123456789/runtime-endpoints/prod/",
-        ])
+        #expect(
+            received.map(\.path) == [
+                "/runtimes/a-0123456789/", "/_signalbox/v1/runtimes/a-0123456789/runtime-endpoints/prod/rollback",
+                "/runtimes/a-0123456789/runtime-endpoints/prod/",
+            ])
         #expect(received.map(\.method) == ["PUT", "POST", "DELETE"])
         let rollback = try JSONValue(parsing: received[1].body)
         #expect(rollback["stopSessions"]?.bool == true)
@@ -61,9 +64,11 @@ import Testing
                     headers: ["x-amzn-errortype": "ConflictException:http://x", "x-amzn-requestid": "r-1"])
             case "/runtimes/bare-0123456789/": Reply(status: 418)
             default:
-                Reply(status: 403, headers: ["x-amz-request-id": "r-2"], chunks: [
-                    "<Error><Code>AccessDenied</Code><Message>Not &lt;yours&gt; &amp;amp;</Message></Error>"
-                ])
+                Reply(
+                    status: 403, headers: ["x-amz-request-id": "r-2"],
+                    chunks: [
+                        "<Error><Code>AccessDenied</Code><Message>Not &lt;yours&gt; &amp;amp;</Message></Error>"
+                    ])
             }
         } _: { url in
             try await SignalboxClient.with(connection(url)) { client in
@@ -106,7 +111,9 @@ import Testing
     }
 
     @Test func failureReasonsAreTold() async throws {
-        _ = try await withFakeServer { _ in .json(#"{"status":"UPDATE_FAILED","failureReason":"no main.py"}"#) } _: { url in
+        _ = try await withFakeServer { _ in
+            .json(#"{"status":"UPDATE_FAILED","failureReason":"no main.py"}"#)
+        } _: { url in
             try await SignalboxClient.with(connection(url)) { client in
                 let error = await #expect(throws: ClientError.self) { try await client.endpointWait("a-0123456789", "prod") }
                 #expect(error == .failed("endpoint prod is UPDATE_FAILED: no main.py"))
@@ -156,7 +163,9 @@ import Testing
                     let piece = min(count, left)
                     left -= piece
                     return [UInt8](repeating: 7, count: piece)
-                } onProgress: { progress.append($0) }
+                } onProgress: {
+                    progress.append($0)
+                }
                 #expect(progress == [8 << 20, 16 << 20, Int64(size)])
             }
         }

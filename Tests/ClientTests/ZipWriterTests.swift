@@ -26,14 +26,17 @@ import Testing
 
         let python = Process()
         python.executableURL = URL(filePath: "/usr/bin/python3")
-        python.arguments = ["-c", """
+        python.arguments = [
+            "-c",
+            """
             import hashlib, sys, zipfile
             z = zipfile.ZipFile(sys.argv[1])
             assert z.testzip() is None
             for i in z.infolist():
                 print(i.filename, oct(i.external_attr >> 16), i.date_time, i.compress_type, len(z.read(i)))
             print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())
-            """, path.path]
+            """, path.path,
+        ]
         python.environment = ["PYTHONIOENCODING": "utf-8"]
         let output = Pipe()
         python.standardOutput = output

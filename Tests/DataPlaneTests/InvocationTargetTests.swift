@@ -1,7 +1,8 @@
-@testable import DataPlane
 import Platform
 import TestSupport
 import Testing
+
+@testable import DataPlane
 
 @Suite struct InvocationTargetTests {
     static let arn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/agent-abcdefghij"

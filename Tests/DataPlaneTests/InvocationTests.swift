@@ -1,5 +1,4 @@
 import Crypto
-@testable import DataPlane
 import Foundation
 import HTTPWire
 import Lifecycle
@@ -7,6 +6,8 @@ import NIOCore
 import Platform
 import TestSupport
 import Testing
+
+@testable import DataPlane
 
 /// Real sockets, a fake agent, a fake store.
 @Suite(.serialized) struct InvocationTests {
@@ -28,7 +29,14 @@ import Testing
 
     private func one(_ server: TestServer, _ request: String) async throws -> RawClient.Response {
         let port = server.port
-        return try await onThread { try #require(try { let client = try RawClient(port: port); client.send(request); return client.response() }()) }
+        return try await onThread {
+            try #require(
+                try {
+                    let client = try RawClient(port: port)
+                    client.send(request)
+                    return client.response()
+                }())
+        }
     }
 
     // MARK: The plain call
@@ -36,7 +44,8 @@ import Testing
     @Test func jsonCallAndItsHeaders() async throws {
         let agent = try await FakeAgent.always(
             #"{"result":"Hello"}"#, extra: "Mcp-Session-Id: from-agent\r\nSet-Cookie: a=b\r\nServer: x\r\nX-Secret: y\r\n")
-        try await withServer(agent, contract: AgentProfile(headerAllowlist: ["x-amzn-bedrock-agentcore-runtime-custom-a", "cookie"])) { server in
+        try await withServer(agent, contract: AgentProfile(headerAllowlist: ["x-amzn-bedrock-agentcore-runtime-custom-a", "cookie"])) {
+            server in
             let extra = """
                 Content-Type: application/json\r
                 Accept: text/event-stream\r
@@ -93,7 +102,8 @@ import Testing
             #expect(short.status == 400)
             #expect(
                 short.text
-                    == "1 validation error detected: Value 'abc' at 'runtimeSessionId' failed to satisfy constraint: Member must have length greater than or equal to 33")
+                    == "1 validation error detected: Value 'abc' at 'runtimeSessionId' failed to satisfy constraint: Member must have length greater than or equal to 33"
+            )
             #expect(try await one(server, invocation("{}", session: String(repeating: "a", count: 257))).status == 400)
             #expect(try await one(server, invocation("{}", session: String(repeating: "a", count: 256))).status == 200)
             #expect(try await one(server, invocation("{}", authorization: nil)).text == "Missing Authentication Token")
@@ -107,7 +117,8 @@ import Testing
             #expect(unknown.text == stranger.text.replacingOccurrences(of: "DEFAULT", with: "nope"))
             #expect(try await one(server, "GET /runtimes/\(arn)/invocations HTTP/1.1\r\nHost: a\r\n\r\n").status == 405)
             #expect(try await one(server, invocation("{}", extra: "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n")).status == 403)
-            #expect(try await one(server, invocation("{}", extra: "X-Amzn-Trace-Id: \(String(repeating: "a", count: 129))\r\n")).status == 400)
+            #expect(
+                try await one(server, invocation("{}", extra: "X-Amzn-Trace-Id: \(String(repeating: "a", count: 129))\r\n")).status == 400)
             #expect(agent.requests.count == 1, "only the good one reached the agent")
         }
     }
@@ -149,7 +160,8 @@ import Testing
             let body = [UInt8](repeating: 7, count: 5_000_000)
             let hash = hex(body)
             let port = server.port
-            let head = invocation("", authorization: "sha256:\(hash)").replacingOccurrences(of: "Content-Length: 0", with: "Content-Length: \(body.count)")
+            let head = invocation("", authorization: "sha256:\(hash)").replacingOccurrences(
+                of: "Content-Length: 0", with: "Content-Length: \(body.count)")
             let response = try await onThread {
                 let client = try RawClient(port: port)
                 client.send(head)
@@ -182,7 +194,8 @@ import Testing
             ] {
                 let seen = agent.requests.count
                 let framing = framed ? "Transfer-Encoding: chunked" : "Content-Length: \(body.count)"
-                let head = invocation("", extra: "X-Amz-Content-Sha256: \(hash)\r\n").replacingOccurrences(of: "Content-Length: 0", with: framing)
+                let head = invocation("", extra: "X-Amz-Content-Sha256: \(hash)\r\n").replacingOccurrences(
+                    of: "Content-Length: 0", with: framing)
                 let response = try await onThread {
                     let client = try RawClient(port: port)
                     client.send(head)
@@ -211,7 +224,9 @@ import Testing
         configuration.maximumBody = 2_000_000
         try await withServer(agent, configuration: configuration) { server in
             let port = server.port
-            for (count, chunked, status) in [(2_000_000, false, 200), (2_000_001, false, 413), (2_000_000, true, 200), (2_000_001, true, 413)] {
+            for (count, chunked, status) in [
+                (2_000_000, false, 200), (2_000_001, false, 413), (2_000_000, true, 200), (2_000_001, true, 413),
+            ] {
                 let framing = chunked ? "Transfer-Encoding: chunked" : "Content-Length: \(count)"
                 let head = invocation("").replacingOccurrences(of: "Content-Length: 0", with: framing)
                 let response = try await onThread {
@@ -368,13 +383,17 @@ import Testing
             case "hang up": channel.close(promise: nil)
             case "nonsense": channel.send("hello\r\n\r\n")
             case "two lengths": channel.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")
-            case "cut": channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")).whenComplete { _ in
+            case "cut":
+                channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")).whenComplete { _ in
                     channel.eventLoop.scheduleTask(in: .milliseconds(50)) { channel.close(promise: nil) }
                 }
-            case "cut chunks": channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")).whenComplete { _ in
+            case "cut chunks":
+                channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")).whenComplete
+                { _ in
                     channel.eventLoop.scheduleTask(in: .milliseconds(50)) { channel.close(promise: nil) }
                 }
-            case "until close": channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\n\r\nall")).whenComplete { _ in channel.close(promise: nil) }
+            case "until close":
+                channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\n\r\nall")).whenComplete { _ in channel.close(promise: nil) }
             default: channel.send(FakeAgent.ok("fine"))
             }
         }
@@ -465,7 +484,8 @@ import Testing
             server.store.notify(.endpoint(9))
             try await eventually("the notice") {
                 server.plane.routes.cached(
-                    .init(account: FakeStore.account, region: FakeStore.region, runtimeID: FakeStore.runtimeID, endpointName: "DEFAULT")) == nil
+                    .init(account: FakeStore.account, region: FakeStore.region, runtimeID: FakeStore.runtimeID, endpointName: "DEFAULT"))
+                    == nil
             }
             #expect(try await one(server, invocation("{}", session: sessionB)).status == 404)
         }

@@ -1,10 +1,11 @@
-@testable import DataPlane
 import Lifecycle
 import Logging
 import Platform
 import Store
 import TestSupport
 import Testing
+
+@testable import DataPlane
 
 @Suite struct SessionDirectoryTests {
     struct Fixture {

@@ -1,7 +1,8 @@
-@testable import HTTPWire
 import NIOCore
 import NIOEmbedded
 import Testing
+
+@testable import HTTPWire
 
 @Suite struct ConnectionTests {
     static let get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"

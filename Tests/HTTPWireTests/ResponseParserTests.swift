@@ -1,6 +1,7 @@
-@testable import HTTPWire
 import NIOCore
 import Testing
+
+@testable import HTTPWire
 
 @Suite struct ResponseParserTests {
     struct Outcome: Equatable {
@@ -94,7 +95,8 @@ import Testing
 
     @Test func fieldsAndKeepAlive() throws {
         var parser = ResponseParser()
-        parser.append(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-TYPE: \t text/plain \r\nConnection: Close\r\nContent-Length: 0\r\n\r\nleft"))
+        parser.append(
+            ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-TYPE: \t text/plain \r\nConnection: Close\r\nContent-Length: 0\r\n\r\nleft"))
         guard case .head(let head) = try parser.next() else {
             Issue.record("no head")
             return

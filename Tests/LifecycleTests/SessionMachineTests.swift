@@ -154,8 +154,16 @@ struct SessionMachineTests {
                     case .forward:
                         #expect(before == .ready)
                         forwarded += 1
-                    case .retryLater: guard case .stopping = before else { Issue.record("retryLater in \(before)"); return }
-                    case .gone: guard case .ended = before else { Issue.record("gone in \(before)"); return }
+                    case .retryLater:
+                        guard case .stopping = before else {
+                            Issue.record("retryLater in \(before)")
+                            return
+                        }
+                    case .gone:
+                        guard case .ended = before else {
+                            Issue.record("gone in \(before)")
+                            return
+                        }
                     }
                 case 4...6:
                     if forwarded > 0 {
@@ -163,7 +171,11 @@ struct SessionMachineTests {
                         machine.requestEnded(now: at(now))
                     }
                 case 7: actions = machine.handle(.started, now: at(now))
-                case 8: if let due = timer, due <= at(now) { timer = nil; actions = machine.handle(.timerFired, now: at(now)) }
+                case 8:
+                    if let due = timer, due <= at(now) {
+                        timer = nil
+                        actions = machine.handle(.timerFired, now: at(now))
+                    }
                 case 9: actions = machine.handle(.pingAnswered(PingAnswer(isBusy: .random(using: &generator))), now: at(now))
                 case 10: actions = machine.handle(.pingFailed, now: at(now))
                 case 11:

@@ -6,39 +6,45 @@ import Testing
 /// The tables written out in full: each (status, event) either leads where this says or is refused.
 struct TransitionTableTests {
     @Test func runtimeTableIsExactlyContractSeven() {
-        expect(RuntimeMachine.table, RuntimeEvent.allCases, [
-            .creating: [.prepared: .ready, .createFailed: .createFailed],
-            .createFailed: [.updateRequested: .updating, .deleteRequested: .deleting],
-            .updating: [.prepared: .ready, .updateFailed: .updateFailed],
-            .updateFailed: [.updateRequested: .updating, .deleteRequested: .deleting],
-            .ready: [.updateRequested: .updating, .deleteRequested: .deleting],
-            .deleting: [.deleteFailed: .deleteFailed, .deleted: nil],
-            .deleteFailed: [.deleteRequested: .deleting],
-        ])
+        expect(
+            RuntimeMachine.table, RuntimeEvent.allCases,
+            [
+                .creating: [.prepared: .ready, .createFailed: .createFailed],
+                .createFailed: [.updateRequested: .updating, .deleteRequested: .deleting],
+                .updating: [.prepared: .ready, .updateFailed: .updateFailed],
+                .updateFailed: [.updateRequested: .updating, .deleteRequested: .deleting],
+                .ready: [.updateRequested: .updating, .deleteRequested: .deleting],
+                .deleting: [.deleteFailed: .deleteFailed, .deleted: nil],
+                .deleteFailed: [.deleteRequested: .deleting],
+            ])
     }
 
     @Test func endpointTableIsExactlyContractSeven() {
-        expect(EndpointMachine.table, EndpointEvent.allCases, [
-            .creating: [.flipped: .ready, .createFailed: .createFailed, .runtimeDeleteRequested: .deleting],
-            .createFailed: [.targetRequested: .updating, .deleteRequested: .deleting, .runtimeDeleteRequested: .deleting],
-            .updating: [.flipped: .ready, .updateFailed: .updateFailed, .runtimeDeleteRequested: .deleting],
-            .updateFailed: [
-                .targetRequested: .updating, .cleared: .ready, .deleteRequested: .deleting, .runtimeDeleteRequested: .deleting,
-            ],
-            .ready: [.targetRequested: .updating, .deleteRequested: .deleting, .runtimeDeleteRequested: .deleting],
-            .deleting: [.deleteFailed: .deleteFailed, .deleted: nil, .runtimeDeleteRequested: .deleting],
-            .deleteFailed: [.deleteRequested: .deleting, .runtimeDeleteRequested: .deleting],
-        ])
+        expect(
+            EndpointMachine.table, EndpointEvent.allCases,
+            [
+                .creating: [.flipped: .ready, .createFailed: .createFailed, .runtimeDeleteRequested: .deleting],
+                .createFailed: [.targetRequested: .updating, .deleteRequested: .deleting, .runtimeDeleteRequested: .deleting],
+                .updating: [.flipped: .ready, .updateFailed: .updateFailed, .runtimeDeleteRequested: .deleting],
+                .updateFailed: [
+                    .targetRequested: .updating, .cleared: .ready, .deleteRequested: .deleting, .runtimeDeleteRequested: .deleting,
+                ],
+                .ready: [.targetRequested: .updating, .deleteRequested: .deleting, .runtimeDeleteRequested: .deleting],
+                .deleting: [.deleteFailed: .deleteFailed, .deleted: nil, .runtimeDeleteRequested: .deleting],
+                .deleteFailed: [.deleteRequested: .deleting, .runtimeDeleteRequested: .deleting],
+            ])
     }
 
     @Test func versionTable() {
-        expect(VersionMachine.table, VersionEvent.allCases, [
-            .creating: [.prepared: .ready, .prepareFailed: .createFailed],
-            .createFailed: [.deleteRequested: .deleting],
-            .ready: [.deleteRequested: .deleting],
-            .deleting: [.deleteFailed: .deleteFailed, .deleted: nil],
-            .deleteFailed: [.deleteRequested: .deleting],
-        ])
+        expect(
+            VersionMachine.table, VersionEvent.allCases,
+            [
+                .creating: [.prepared: .ready, .prepareFailed: .createFailed],
+                .createFailed: [.deleteRequested: .deleting],
+                .ready: [.deleteRequested: .deleting],
+                .deleting: [.deleteFailed: .deleteFailed, .deleted: nil],
+                .deleteFailed: [.deleteRequested: .deleting],
+            ])
     }
 
     private func expect<Event, Action>(
@@ -63,7 +69,9 @@ struct TransitionTableTests {
     @Test func everyStatusIsReachableAndEveryPassingOneIsLeft() {
         reach(RuntimeMachine.table, from: RuntimeMachine.initial)
         reach(EndpointMachine.table, from: EndpointMachine.initial)
-        for table in [RuntimeMachine.table.rules.values.map { ($0.from, $0.to) }, EndpointMachine.table.rules.values.map { ($0.from, $0.to) }] {
+        for table in [
+            RuntimeMachine.table.rules.values.map { ($0.from, $0.to) }, EndpointMachine.table.rules.values.map { ($0.from, $0.to) },
+        ] {
             for status in [AgentRuntimeStatus.creating, .updating, .deleting] {
                 #expect(table.contains { $0.0.contains(status) && $0.1 != status }, "\(status) is never left")
             }

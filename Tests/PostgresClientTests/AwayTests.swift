@@ -1,7 +1,8 @@
 import Foundation
-@testable import PostgresClient
 import TestSupport
 import Testing
+
+@testable import PostgresClient
 
 /// PostgreSQL that ends connections, restarts and stays away. The tests that stop a server have one
 /// of their own.
@@ -16,7 +17,8 @@ import Testing
             """
             SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
             AND (NOT $1::boolean OR wait_event = 'PgSleep')
-            """, [.bool(sleeping)]).first
+            """, [.bool(sleeping)]
+        ).first
         return try row?.int("n") ?? 0
     }
 
@@ -47,7 +49,9 @@ import Testing
             try await database.withClient { observer in
                 try await database.withClient { client in
                     for _ in 0..<10 {
-                        try await eventually("connected") { await postgresFailure { try await client.queryPinned("SELECT 1", [], deadline: nil) } == nil }
+                        try await eventually("connected") {
+                            await postgresFailure { try await client.queryPinned("SELECT 1", [], deadline: nil) } == nil
+                        }
                         // Old enough to count as stable, so that its loss alone opens no circuit.
                         try await Self.terminateOthers(observer)
                         let error = await postgresFailure { try await client.transaction { try await $0.query("SELECT 1") } }
@@ -74,7 +78,9 @@ import Testing
                                             let row = try await client.query("SELECT $1::bigint AS n", [.int(task)]).first
                                             #expect(try row?.int("n") == task)
                                         } else {
-                                            try await client.transaction { tx in try await tx.query("INSERT INTO t VALUES ($1)", [.int(task)]) }
+                                            try await client.transaction { tx in
+                                                try await tx.query("INSERT INTO t VALUES ($1)", [.int(task)])
+                                            }
                                         }
                                     }
                                     #expect(error == nil || error?.kind == .away, "\(String(describing: error))")
@@ -127,7 +133,9 @@ import Testing
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let port = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic -> UInt16 in
-                guard bind(listener, generic, size) == 0, listen(listener, 16) == 0, getsockname(listener, generic, &size) == 0 else { return 0 }
+                guard bind(listener, generic, size) == 0, listen(listener, 16) == 0, getsockname(listener, generic, &size) == 0 else {
+                    return 0
+                }
                 return UInt16(bigEndian: pointer.pointee.sin_port)
             }
         }
@@ -190,7 +198,9 @@ import Testing
         }
     }
 
-    static func withClient(_ configuration: PostgresConfiguration, _ body: @escaping @Sendable (PostgresClient) async throws -> Void) async throws {
+    static func withClient(
+        _ configuration: PostgresConfiguration, _ body: @escaping @Sendable (PostgresClient) async throws -> Void
+    ) async throws {
         let client = PostgresClient(configuration, logger: TestLog.logger)
         let run = Task { await client.run() }
         let result = await Task { try await body(client) }.result

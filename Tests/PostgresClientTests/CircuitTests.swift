@@ -1,6 +1,7 @@
 import Platform
-@testable import PostgresClient
 import Testing
+
+@testable import PostgresClient
 
 @Suite struct CircuitTests {
     @Test func delaysDoubleUpToALimitAndSpread() {

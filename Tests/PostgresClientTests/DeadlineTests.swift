@@ -10,7 +10,8 @@ import Testing
             """
             SELECT count(*) AS n FROM pg_stat_activity
             WHERE datname = current_database() AND state = 'active' AND wait_event = 'PgSleep'
-            """).first
+            """
+        ).first
         return try row?.int("n") ?? -1
     }
 
@@ -18,7 +19,8 @@ import Testing
     static func sleepersSeenPinned(_ client: PostgresClient) async throws -> Int64? {
         try await client.queryPinned(
             "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
-            [], deadline: nil).first?.int("n")
+            [], deadline: nil
+        ).first?.int("n")
     }
 
     static func wakeSleepers(_ client: PostgresClient) async throws {
@@ -44,18 +46,22 @@ import Testing
     @Test func theServersStatementTimeoutIsADeadline() async throws {
         try await TestDatabase.with { database in
             try await database.withClient({ $0.statementTimeout = .milliseconds(100) }) { client in
-                let error = await postgresFailure { try await client.query("SELECT pg_sleep(30)", [], deadline: .now.advanced(by: .seconds(20))) }
+                let error = await postgresFailure {
+                    try await client.query("SELECT pg_sleep(30)", [], deadline: .now.advanced(by: .seconds(20)))
+                }
                 #expect(error?.kind == .deadline)
                 #expect(error?.sqlState == "57014")
                 let last = try await client.query("SELECT 1 AS n").first?.int("n")
-            #expect(last == 1)
+                #expect(last == 1)
             }
         }
     }
 
     @Test func aPinnedStatementIsCancelledOnTheServer() async throws {
         try await TestDatabase.withDatabase { client in
-            let error = await postgresFailure { try await client.queryPinned("SELECT pg_sleep(30)", [], deadline: .now.advanced(by: .milliseconds(50))) }
+            let error = await postgresFailure {
+                try await client.queryPinned("SELECT pg_sleep(30)", [], deadline: .now.advanced(by: .milliseconds(50)))
+            }
             #expect(error?.kind == .deadline)
             try await eventually("the server stopped") { try await Self.sleepers(client) == 0 }
             let last = try await client.queryPinned("SELECT 1 AS n", [], deadline: nil).first?.int("n")
@@ -133,11 +139,13 @@ import Testing
         try await TestDatabase.with { database in
             try await database.withClient({ $0.pinnedConnections = 1 }) { client in
                 try await client.transaction { _ in
-                    let error = await postgresFailure { try await client.queryPinned("SELECT 1", [], deadline: .now.advanced(by: .milliseconds(30))) }
+                    let error = await postgresFailure {
+                        try await client.queryPinned("SELECT 1", [], deadline: .now.advanced(by: .milliseconds(30)))
+                    }
                     #expect(error?.kind == .deadline)
                 }
                 let last = try await client.queryPinned("SELECT 1 AS n", [], deadline: nil).first?.int("n")
-            #expect(last == 1)
+                #expect(last == 1)
             }
         }
     }
@@ -152,7 +160,9 @@ import Testing
                         group.addTask {
                             for round in 0..<40 {
                                 let deadline = ContinuousClock.now.advanced(by: .microseconds((task * 40 + round) % 23 * 200))
-                                let error = await postgresFailure { try await client.queryPinned("SELECT pg_sleep(0.002)", [], deadline: deadline) }
+                                let error = await postgresFailure {
+                                    try await client.queryPinned("SELECT pg_sleep(0.002)", [], deadline: deadline)
+                                }
                                 #expect(error == nil || error?.kind == .deadline)
                             }
                         }

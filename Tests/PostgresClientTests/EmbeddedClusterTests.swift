@@ -1,8 +1,9 @@
 import Foundation
 import Platform
-@testable import PostgresClient
 import TestSupport
 import Testing
+
+@testable import PostgresClient
 
 @Suite struct EmbeddedClusterTests {
     /// A home of the test's own, removed afterwards together with a PostgreSQL that still runs in it.
@@ -114,7 +115,9 @@ import Testing
 
     @Test func missingProgramsSayWhatToInstall() async throws {
         try await Self.withHome { home in
-            let error = await #expect(throws: EmbeddedClusterError.self) { _ = try await Self.cluster(home, programs: ["/nonexistent"]).start() }
+            let error = await #expect(throws: EmbeddedClusterError.self) {
+                _ = try await Self.cluster(home, programs: ["/nonexistent"]).start()
+            }
             #expect(error?.description.contains("apt-get install postgresql") == true)
         }
     }

@@ -33,7 +33,8 @@ import Testing
         try await TestDatabase.withDatabase { client in
             let listeners: @Sendable () async throws -> Int64? = {
                 try await client.query(
-                    "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'").first?.int("n")
+                    "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                ).first?.int("n")
             }
             let task = Task { for await _ in client.notifications(["a"]) {} }
             try await eventually("it listens") { try await listeners() == 1 }

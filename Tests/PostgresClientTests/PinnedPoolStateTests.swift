@@ -1,6 +1,7 @@
 import Platform
-@testable import PostgresClient
 import Testing
+
+@testable import PostgresClient
 
 /// The pool's decisions, without a socket and on a clock that stands still.
 @Suite struct PinnedPoolStateTests {

@@ -50,7 +50,8 @@ import Testing
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<1000 as Range<Int64> {
                     group.addTask {
-                        let row = try #require(try await client.query("SELECT $1::bigint AS n, $2::text AS s", [.int(number), .text("\(number)")]).first)
+                        let row = try #require(
+                            try await client.query("SELECT $1::bigint AS n, $2::text AS s", [.int(number), .text("\(number)")]).first)
                         #expect(try row.int("n") == number)
                         #expect(try row.text("s") == "\(number)")
                     }

@@ -82,7 +82,9 @@ import Testing
 
     @Test func isolationLevelsAreSet() async throws {
         try await TestDatabase.withDatabase { client in
-            for (level, name) in [(IsolationLevel.readCommitted, "read committed"), (.repeatableRead, "repeatable read"), (.serializable, "serializable")] {
+            for (level, name) in [
+                (IsolationLevel.readCommitted, "read committed"), (.repeatableRead, "repeatable read"), (.serializable, "serializable"),
+            ] {
                 let actual = try await client.transaction(isolation: level) {
                     try await $0.query("SELECT current_setting('transaction_isolation') AS level").first?.text("level")
                 }
@@ -126,7 +128,9 @@ import Testing
         try await Self.withTable { client in
             try await client.transaction { tx in
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    for number in 0..<50 as Range<Int64> { group.addTask { try await tx.query("INSERT INTO t VALUES ($1)", [.int(number)]) } }
+                    for number in 0..<50 as Range<Int64> {
+                        group.addTask { try await tx.query("INSERT INTO t VALUES ($1)", [.int(number)]) }
+                    }
                     try await group.waitForAll()
                 }
             }
@@ -165,7 +169,8 @@ import Testing
                             try await client.transaction { tx in
                                 try await tx.query("SELECT pg_advisory_xact_lock($1)", [4711])
                                 guard try await tx.query("SELECT 1 FROM done WHERE name = $1", ["first"]).rows.isEmpty else { return }
-                                try await tx.script(SQLScript(migration: "first", text: "CREATE TABLE made (n int); CREATE INDEX ON made (n)"))
+                                try await tx.script(
+                                    SQLScript(migration: "first", text: "CREATE TABLE made (n int); CREATE INDEX ON made (n)"))
                                 try await tx.query("INSERT INTO done VALUES ($1)", ["first"])
                             }
                         }

@@ -32,12 +32,14 @@ import Testing
 
     @Test func theServersOtherTypesAreRead() async throws {
         try await TestDatabase.withDatabase { client in
-            let row = try #require(try await client.query(
-                """
-                SELECT 3::smallint AS tiny, 2.5::real AS half, 'v'::varchar AS var, 'n'::name AS ident, 'literal' AS literal,
-                       'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid AS id, '{"b":2}'::json AS plain, ''::bytea AS nothing,
-                       '{}'::text[] AS none, '{}'::bigint[] AS zero, 'infinity'::timestamptz AS forever, count(*) AS n
-                """).first)
+            let row = try #require(
+                try await client.query(
+                    """
+                    SELECT 3::smallint AS tiny, 2.5::real AS half, 'v'::varchar AS var, 'n'::name AS ident, 'literal' AS literal,
+                           'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid AS id, '{"b":2}'::json AS plain, ''::bytea AS nothing,
+                           '{}'::text[] AS none, '{}'::bigint[] AS zero, 'infinity'::timestamptz AS forever, count(*) AS n
+                    """
+                ).first)
             #expect(try row.int("tiny") == 3)
             #expect(try row.double("half") == 2.5)
             #expect(try row.text("var") == "v")
@@ -107,7 +109,8 @@ import Testing
             var blob = [UInt8](repeating: 0, count: size)
             for index in stride(from: 0, to: size, by: 4099) { blob[index] = UInt8(truncatingIfNeeded: index) }
             let statement: Statement = "SELECT $1::bytea AS blob, length($1::bytea)::bigint AS size"
-            let result = pinned
+            let result =
+                pinned
                 ? try await client.queryPinned(statement, [.bytes(blob)], deadline: nil)
                 : try await client.query(statement, [.bytes(blob)])
             let row = try #require(result.first)

@@ -1,8 +1,8 @@
 import AgentCoreModel
 import Foundation
 import Platform
-import Testing
 import TestSupport
+import Testing
 
 @testable import Provisioning
 

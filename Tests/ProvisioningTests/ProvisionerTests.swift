@@ -4,8 +4,8 @@ import Foundation
 import Platform
 import Sandboxing
 import Store
-import Testing
 import TestSupport
+import Testing
 
 @testable import Provisioning
 
@@ -24,7 +24,8 @@ struct ProvisionerTests {
             #expect(report.compiled)
             #expect(report.argv == ["main.py"])
             let environment = report.environment
-            #expect(environment["OWN"] == "ü" && environment["AWS_REGION"] == "eu-west-1" && environment["AWS_DEFAULT_REGION"] == "us-east-1")
+            #expect(
+                environment["OWN"] == "ü" && environment["AWS_REGION"] == "eu-west-1" && environment["AWS_DEFAULT_REGION"] == "us-east-1")
             #expect(environment["DOCKER_CONTAINER"] == "1" && environment["PYTHONUNBUFFERED"] == "1")
             #expect(environment["PYTHONPATH"] == "/var/task:/mnt/work")
             #expect(environment["OTEL_RESOURCE_ATTRIBUTES"]?.hasPrefix("service.name=hello.DEFAULT,") == true)
@@ -57,7 +58,10 @@ struct ProvisionerTests {
     func fails() async throws {
         try await ProvisioningFixture.with { fixture async throws in
             let noisy = "import sys\nfor i in range(2000): print('line', i)\nraise SystemExit('no model configured')"
-            let cases: [(String, String)] = [(noisy, "no model configured"), ("import nothing_like_this", "nothing_like_this"), ("import time\ntime.sleep(60)", "port 8080")]
+            let cases: [(String, String)] = [
+                (noisy, "no model configured"), ("import nothing_like_this", "nothing_like_this"),
+                ("import time\ntime.sleep(60)", "port 8080"),
+            ]
             for (index, (program, expected)) in cases.enumerated() {
                 let version = try await fixture.version(["main.py": program])
                 do {

@@ -7,7 +7,9 @@ import Testing
 extension SandboxingTests {
     /// promises.md, row 10: the parts that concern processes and readiness.
     @Suite(.serialized) struct Health {
-        func failure(_ host: Host, _ id: String, timeout: Duration = .milliseconds(400), path: String? = "/ping") async throws -> SignalboxError {
+        func failure(
+            _ host: Host, _ id: String, timeout: Duration = .milliseconds(400), path: String? = "/ping"
+        ) async throws -> SignalboxError {
             do {
                 try await HealthProbe.waitUntilHealthy(supervisor: host.client, id: id, path: path, timeout: timeout)
             } catch let error as SignalboxError {
@@ -35,16 +37,21 @@ extension SandboxingTests {
             try await Host.with { host in
                 _ = try await host.client.start(host.specification("silent", "silent"))
                 #expect(try await failure(host, "silent").message == "the agent did not answer GET /ping on port 8080 within 0.4 s")
-                #expect(try await failure(host, "silent", path: nil).message == "the agent did not accept a connection on port 8080 within 0.4 s")
+                #expect(
+                    try await failure(host, "silent", path: nil).message
+                        == "the agent did not accept a connection on port 8080 within 0.4 s")
                 _ = try await host.client.start(host.specification("sick", "ping-500"))
                 try await HealthProbe.waitUntilHealthy(supervisor: host.client, id: "sick", path: nil, timeout: .seconds(30))
-                #expect(try await failure(host, "sick", timeout: .seconds(1)).message
-                    == "the agent did not answer GET /ping on port 8080 within 1 s (GET /ping answered 500); last lines of its log: serving")
+                #expect(
+                    try await failure(host, "sick", timeout: .seconds(1)).message
+                        == "the agent did not answer GET /ping on port 8080 within 1 s (GET /ping answered 500); last lines of its log: serving"
+                )
                 _ = try await host.client.start(host.specification("hang", "hang"))
                 // Accepting is enough where there is no path.
                 try await HealthProbe.waitUntilHealthy(supervisor: host.client, id: "hang", path: nil, timeout: .seconds(30))
-                #expect(try await failure(host, "hang", timeout: .seconds(1)).message
-                    == "the agent did not answer GET /ping on port 8080 within 1 s (it accepted the connection but did not answer)")
+                #expect(
+                    try await failure(host, "hang", timeout: .seconds(1)).message
+                        == "the agent did not answer GET /ping on port 8080 within 1 s (it accepted the connection but did not answer)")
                 #expect(try await failure(host, "nobody").kind == .notFound)
                 for id in ["silent", "sick", "hang"] {
                     let traces = try Traces(host, #require(try await host.client.status(id)))

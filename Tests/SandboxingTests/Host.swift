@@ -68,7 +68,8 @@ final class Host: Sendable {
     }
 
     /// A supervisor in a process of its own, which the body may kill and start again.
-    static func withProcess(prefix: [String] = [], home: String? = nil, _ body: (Host, SupervisorProcess) async throws -> Void) async throws {
+    static func withProcess(prefix: [String] = [], home: String? = nil, _ body: (Host, SupervisorProcess) async throws -> Void) async throws
+    {
         let home = try home ?? makeHome()
         defer { System.removeTree(home) }
         let process = SupervisorProcess(home: home, prefix: prefix)
@@ -106,11 +107,15 @@ final class Host: Sendable {
     }
 
     /// Runs a script of Python until it exits; its output.
-    func python(_ id: String, _ script: String, limits: SandboxLimits = SandboxLimits(memoryBytes: 256 << 20)) async throws -> (SandboxExit, String) {
+    func python(
+        _ id: String, _ script: String, limits: SandboxLimits = SandboxLimits(memoryBytes: 256 << 20)
+    ) async throws -> (SandboxExit, String) {
         try await command(id, [Self.python, "-u", "-c", script], limits: limits)
     }
 
-    func command(_ id: String, _ command: [String], limits: SandboxLimits = SandboxLimits(memoryBytes: 256 << 20)) async throws -> (SandboxExit, String) {
+    func command(
+        _ id: String, _ command: [String], limits: SandboxLimits = SandboxLimits(memoryBytes: 256 << 20)
+    ) async throws -> (SandboxExit, String) {
         var specification = specification(id, limits: limits)
         specification.command = command
         _ = try await client.start(specification)

@@ -32,8 +32,10 @@ extension SandboxingTests {
                     "neighbour": "\(host.home)/sandboxes/neighbour/work/secret.txt",
                     "own log": "\(host.home)/sandboxes/probe/log", "PostgreSQL": "/var/run/postgresql",
                     "PostgreSQL in run": "/run/postgresql", "root": "/root", "homes": "/home", "sys": "/sys",
-                    "host passwd": "/etc/shadow", "docker": "/var/run/docker.sock", "neighbour process": "/proc/\(neighbour.processID ?? 0)/environ",
-                    "runtime directory": "/run/signalbox", "disk": "/dev/vda", "memory": "/dev/mem", "tun": "/dev/net/tun", "vsock": "/dev/vsock",
+                    "host passwd": "/etc/shadow", "docker": "/var/run/docker.sock",
+                    "neighbour process": "/proc/\(neighbour.processID ?? 0)/environ",
+                    "runtime directory": "/run/signalbox", "disk": "/dev/vda", "memory": "/dev/mem", "tun": "/dev/net/tun",
+                    "vsock": "/dev/vsock",
                 ]
                 var specification = host.specification("probe")
                 specification.command = [
@@ -62,7 +64,10 @@ extension SandboxingTests {
                 }
                 #expect(found.processes == [1, 2])
                 #expect(found.descriptors == [0, 1, 2, 3], "3 is the listing's own")
-                #expect(Set(found.root).isSubset(of: ["bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "proc", "dev", "tmp", "run", "var", "mnt"]))
+                #expect(
+                    Set(found.root).isSubset(of: [
+                        "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "proc", "dev", "tmp", "run", "var", "mnt",
+                    ]))
                 #expect(Set(found.etc).isDisjoint(with: ["shadow", "gshadow", "ssh", "sudoers", "machine-id"]))
                 #expect(found.environment["SECRET"] == "mine")
                 #expect(Set(found.environment.keys).isSubset(of: ["SECRET", "LD_LIBRARY_PATH", "HOME", "PATH", "PWD", "LC_CTYPE"]))
@@ -77,9 +82,11 @@ extension SandboxingTests {
                 for place in ["work", "tmp", "shm"] { #expect(text("write \(place)") == "written", "\(place): \(text("write \(place)"))") }
                 for way in ["connect out", "vsock", "packet", "dns"] { #expect(text(way).hasPrefix("refused"), "\(way)") }
                 #expect(text("subprocess") == "works")
-                for call in ["mount", "umount2", "setns", "ptrace", "bpf", "keyctl", "perf_event_open", "userfaultfd", "chroot", "init_module",
-                             "quotactl", "acct", "swapon", "reboot", "add_key", "unshare user", "clone user", "io_uring_setup",
-                             "personality no-random"] {
+                for call in [
+                    "mount", "umount2", "setns", "ptrace", "bpf", "keyctl", "perf_event_open", "userfaultfd", "chroot", "init_module",
+                    "quotactl", "acct", "swapon", "reboot", "add_key", "unshare user", "clone user", "io_uring_setup",
+                    "personality no-random",
+                ] {
                     #expect(text(call) == "\(EPERM)", "\(call)")
                 }
                 #expect(text("clone3") == "\(ENOSYS)")
@@ -107,9 +114,11 @@ extension SandboxingTests {
                 // Descriptors of bubblewrap's processes, which have the agent's uid: nothing of the supervisor's.
                 for pid in [first, outer] {
                     let targets = System.names(in: "/proc/\(pid)/fd").compactMap { System.linkTarget("/proc/\(pid)/fd/\($0)") }
-                    #expect(targets.allSatisfy { target in
-                        target == "/dev/null" || target.hasPrefix("pipe:") || target == "anon_inode:[eventfd]" || target == "anon_inode:[signalfd]"
-                    }, "\(targets)")
+                    #expect(
+                        targets.allSatisfy { target in
+                            target == "/dev/null" || target.hasPrefix("pipe:") || target == "anon_inode:[eventfd]"
+                                || target == "anon_inode:[signalfd]"
+                        }, "\(targets)")
                 }
             }
         }

@@ -89,7 +89,8 @@ extension SandboxingTests {
                 let events = host.client.events()
                 _ = try await host.client.start(host.specification("seven", "exit-7"))
                 let exit = try await host.exit(of: "seven")
-                #expect(exit == SandboxExit(code: 7, signal: nil, outOfMemory: false, stopped: false, sentence: "the agent exited with code 7"))
+                #expect(
+                    exit == SandboxExit(code: 7, signal: nil, outOfMemory: false, stopped: false, sentence: "the agent exited with code 7"))
                 _ = try await host.client.start(host.specification("crash", "segfault"))
                 #expect(try await host.exit(of: "crash").sentence == "the agent was killed by SIGSEGV")
                 var told: [SandboxEvent] = []

@@ -15,7 +15,8 @@ extension SandboxingTests {
                 #expect(exit.outOfMemory)
                 #expect(exit.sentence == "killed: out of memory (limit 64 MiB)")
                 // /tmp counts as memory, and has a size.
-                let fill = "f = open('/tmp/x', 'wb')\ntry:\n  for i in range(64): f.write(b'x' * (1 << 20)); f.flush()\nexcept OSError as e: print(i, e.errno)"
+                let fill =
+                    "f = open('/tmp/x', 'wb')\ntry:\n  for i in range(64): f.write(b'x' * (1 << 20)); f.flush()\nexcept OSError as e: print(i, e.errno)"
                 let (_, log) = try await host.python("fill", fill, limits: SandboxLimits(memoryBytes: 256 << 20, temporaryBytes: 16 << 20))
                 #expect(log == "16 28\n", "\(log)")
             }
@@ -23,7 +24,8 @@ extension SandboxingTests {
 
         @Test(.enabled(if: enforced, "cgroups are not writable here")) func processorTime() async throws {
             try await Host.with { host in
-                let script = "import time\ns = time.time(); c = time.process_time()\nwhile time.time() - s < 1.5: pass\nprint((time.process_time() - c) / (time.time() - s))"
+                let script =
+                    "import time\ns = time.time(); c = time.process_time()\nwhile time.time() - s < 1.5: pass\nprint((time.process_time() - c) / (time.time() - s))"
                 let (_, log) = try await host.python("half", script, limits: SandboxLimits(memoryBytes: 128 << 20, cpus: 0.25))
                 let share = try #require(Double(log.filter { $0 != "\n" }))
                 #expect(share < 0.4, "\(share)")
@@ -32,7 +34,8 @@ extension SandboxingTests {
 
         @Test(.enabled(if: enforced, "cgroups are not writable here")) func processes() async throws {
             try await Host.with { host in
-                let script = "import os, time\nn = 0\ntry:\n  while n < 100:\n    if os.fork() == 0: time.sleep(100)\n    n += 1\nexcept OSError as e: print(n, e.errno)"
+                let script =
+                    "import os, time\nn = 0\ntry:\n  while n < 100:\n    if os.fork() == 0: time.sleep(100)\n    n += 1\nexcept OSError as e: print(n, e.errno)"
                 let (exit, log) = try await host.python("bomb", script, limits: SandboxLimits(memoryBytes: 128 << 20, pids: 20))
                 // Two belong to bubblewrap, one is the script.
                 #expect(log == "17 11\n", "\(log)")

@@ -48,8 +48,10 @@ extension SandboxingTests {
             let port = 18080
             let script = "exec python3 -c \"$(sed 's/8080/\(port)/' agent.py)\""
             process.arguments = [
-                "--unshare-all", "--share-net", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
-                "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", Host.agents, "/var/task",
+                "--unshare-all", "--share-net", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
+                "--symlink", "usr/lib", "/lib",
+                "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", Host.agents,
+                "/var/task",
                 "--chdir", "/var/task", "/bin/sh", "-c", script,
             ]
             process.standardOutput = FileHandle.nullDevice
@@ -74,7 +76,9 @@ extension SandboxingTests {
                     let request = Array("GET /ping HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
                     _ = send(number, request, request.count, CInt(MSG_NOSIGNAL))
                     var chunk = [UInt8](repeating: 0, count: 100)
-                    if recv(number, &chunk, chunk.count, 0) > 12, String(decoding: chunk[9..<12], as: UTF8.self) == "200" { return ContinuousClock.now - start }
+                    if recv(number, &chunk, chunk.count, 0) > 12, String(decoding: chunk[9..<12], as: UTF8.self) == "200" {
+                        return ContinuousClock.now - start
+                    }
                 }
                 usleep(1000)
             }

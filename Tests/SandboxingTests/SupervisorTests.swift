@@ -63,7 +63,9 @@ extension SandboxingTests {
             try System.makeDirectory(home + "/half-made")
             if !cgroups.hierarchies.isEmpty {
                 _ = try cgroups.make("lost", limits: SandboxLimits())
-                for hierarchy in cgroups.hierarchies { try System.put("\(inCgroup.processIdentifier)", into: hierarchy.path + "/lost/cgroup.procs") }
+                for hierarchy in cgroups.hierarchies {
+                    try System.put("\(inCgroup.processIdentifier)", into: hierarchy.path + "/lost/cgroup.procs")
+                }
             }
             let result = Reaper(sandboxes: home, cgroups: cgroups, logger: Host.quiet).reap()
             #expect(Set(result.map(\.file.id)) == ["left", "recycled", "reboot"])
@@ -121,7 +123,9 @@ extension SandboxingTests {
                     default: bytes = Array(Self.frame(#"{"number":1,"verb":"logTail","id":"calm"}"#).dropLast(round % 20))
                     }
                     var passed = socket.number
-                    _ = bytes.withUnsafeBytes { clinux_send_descriptors(socket.number, $0.baseAddress, $0.count, &passed, round % 3 == 0 ? 1 : 0) }
+                    _ = bytes.withUnsafeBytes {
+                        clinux_send_descriptors(socket.number, $0.baseAddress, $0.count, &passed, round % 3 == 0 ? 1 : 0)
+                    }
                     socket.close()
                 }
                 // An unknown verb gets an answer.
@@ -158,15 +162,17 @@ extension SandboxingTests {
 
         /// Children of this process that wait to be reaped.
         private static func zombies() -> Set<Int32> {
-            Set(System.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
-                guard let stat = System.readText("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return false }
-                let fields = stat[stat.index(after: end)...].split(separator: " ")
-                return fields.count > 1 && fields[0] == "Z" && fields[1] == "\(getpid())"
-            })
+            Set(
+                System.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
+                    guard let stat = System.readText("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return false }
+                    let fields = stat[stat.index(after: end)...].split(separator: " ")
+                    return fields.count > 1 && fields[0] == "Z" && fields[1] == "\(getpid())"
+                })
         }
 
         @Test func exitedSandboxesAreBounded() async throws {
-            try await Host.with({ $0.exitedKept = 3 }) { host in
+            let keepThree: (inout SupervisorConfiguration) -> Void = { $0.exitedKept = 3 }
+            try await Host.with(keepThree) { host in
                 for number in 0..<6 { _ = try await host.command("e\(number)", ["/bin/true"]) }
                 try await until("the oldest are forgotten") { try await host.client.list().map(\.id) == ["e3", "e4", "e5"] }
             }
@@ -177,7 +183,9 @@ extension SandboxingTests {
             defer { System.removeTree(home) }
             let paths = try await withThrowingTaskGroup(of: String.self) { group in
                 for _ in 0..<3 {
-                    group.addTask { try await SupervisorLauncher.ensureRunning(executable: SupervisorProcess.executable, home: home, logger: Host.quiet) }
+                    group.addTask {
+                        try await SupervisorLauncher.ensureRunning(executable: SupervisorProcess.executable, home: home, logger: Host.quiet)
+                    }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
@@ -204,7 +212,8 @@ extension SandboxingTests {
             let home = try Host.makeHome()
             #expect(chown(home, 65534, 65534) == 0)
             // In a pid namespace of /proc's own the executable must be reachable: it stands in the build directory.
-            try await Host.withProcess(prefix: ["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"], home: home) { host, process in
+            try await Host.withProcess(prefix: ["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"], home: home) {
+                host, process in
                 let status = try await host.run("plain-user", limits: SandboxLimits(memoryBytes: 1 << 30))
                 #expect(status.warning?.contains("memory") == true)
                 #expect(status.processID.map(Ownership.of) == 65534)

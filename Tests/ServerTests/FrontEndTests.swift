@@ -7,11 +7,12 @@ import Logging
 import NIOCore
 import NIOPosix
 import Platform
-@testable import Server
 import Store
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Server
 
 /// The bridge to the router over real sockets: promise 8's "never a 500, a hang, a crash" for what is not an invocation.
 @Suite(.serialized) struct FrontEndTests {
@@ -87,16 +88,20 @@ import Testing
             router.get("fail") { _, _ -> String in throw SignalboxError.conflict("It is being updated.") }
             router.get("bug") { _, _ -> String in throw POSIXError(.EIO) }
             router.get("late") { _, _ in
-                Response(status: .ok, body: ResponseBody { writer in
-                    try await writer.write(ByteBuffer(string: "some"))
-                    throw POSIXError(.EIO)
-                })
+                Response(
+                    status: .ok,
+                    body: ResponseBody { writer in
+                        try await writer.write(ByteBuffer(string: "some"))
+                        throw POSIXError(.EIO)
+                    })
             }
             router.get("big") { _, _ in
-                Response(status: .ok, body: ResponseBody { writer in
-                    for _ in 0..<512 { try await writer.write(ByteBuffer(repeating: 120, count: 65_536)) }
-                    try await writer.finish(nil)
-                })
+                Response(
+                    status: .ok,
+                    body: ResponseBody { writer in
+                        for _ in 0..<512 { try await writer.write(ByteBuffer(repeating: 120, count: 65_536)) }
+                        try await writer.finish(nil)
+                    })
             }
             router.get("slow") { _, _ in
                 holder.fixture.withLock { $0 }?.entered.withLock { $0 += 1 }
@@ -172,7 +177,8 @@ import Testing
     @Test func errorsAreAWSErrors() async throws {
         try await with { fixture in
             for (path, status, type) in [
-                ("/nowhere", 404, "UnknownOperationException"), ("/fail", 409, "ConflictException"), ("/bug", 500, "InternalServerException"),
+                ("/nowhere", 404, "UnknownOperationException"), ("/fail", 409, "ConflictException"),
+                ("/bug", 500, "InternalServerException"),
             ] {
                 let response = try await talk(fixture, "GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n")[0]
                 #expect(response.status == status)

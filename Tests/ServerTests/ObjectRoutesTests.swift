@@ -8,8 +8,8 @@ import NIOEmbedded
 import Platform
 import PostgresClient
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 @testable import Server
 
@@ -78,7 +78,8 @@ struct ObjectRoutesTests {
     @Test("Buckets")
     func buckets() async throws {
         try await with { call async throws in
-            let location = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>"
+            let location =
+                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>"
             #expect(try await call(.put, "/_s3/bucket-a", [], Array(location.utf8)).status == 200)
             #expect(try await call(.put, "/_s3/bucket-b", [], []).status == 200)
             let again = try await call(.put, "/_s3/bucket-a", [], [])
@@ -107,7 +108,10 @@ struct ObjectRoutesTests {
             let path = "/_s3/bucket/a%20b/%C3%BC%2B%3C.txt"
             let put = try await call(
                 .put, path,
-                [("Content-Type", "text/plain"), ("x-amz-meta-color", "red"), ("x-amz-checksum-crc32", "NhCmhg=="), ("Content-MD5", "XUFAKrxLKna5cZ2REBfFkg==")],
+                [
+                    ("Content-Type", "text/plain"), ("x-amz-meta-color", "red"), ("x-amz-checksum-crc32", "NhCmhg=="),
+                    ("Content-MD5", "XUFAKrxLKna5cZ2REBfFkg=="),
+                ],
                 Array("hello".utf8))
             #expect(put.status == 200 && put.header("etag") == "\"5d41402abc4b2a76b9719d911017c592\"")
             #expect(put.header("x-amz-checksum-crc32") == "NhCmhg==" && put.header("x-amz-version-id") != nil)
@@ -124,7 +128,9 @@ struct ObjectRoutesTests {
             #expect(same.status == 304 && same.body.isEmpty)
             let list = try await call(.get, "/_s3/bucket?list-type=2&prefix=a%20&encoding-type=url", [], [])
             #expect(list.element("Key") == "a%20b/%C3%BC%2B%3C.txt" && list.element("KeyCount") == "1" && list.element("Prefix") == "a%20")
-            #expect(try await call(.get, "/_s3/bucket?delimiter=/", [], []).text.contains("<CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes>"))
+            #expect(
+                try await call(.get, "/_s3/bucket?delimiter=/", [], []).text.contains(
+                    "<CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes>"))
             let bad = try await call(.put, path, [("Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA==")], Array("other".utf8))
             #expect(bad.status == 400 && bad.element("Code") == "BadDigest")
             #expect(try await call(.put, path, [("x-amz-copy-source", "/bucket/x")], []).status == 501)
@@ -148,12 +154,14 @@ struct ObjectRoutesTests {
             for (index, piece) in pieces.enumerated() {
                 let part = try await call(.put, "/_s3/bucket/big?uploadId=\(upload)&partNumber=\(index + 1)", [("Trailer", "x")], piece)
                 #expect(part.header("x-amz-checksum-crc32") == "AAAAAA==")
-                document += "<Part><ETag>&quot;\(try #require(part.header("etag")).dropFirst().dropLast())&quot;</ETag><PartNumber>\(index + 1)</PartNumber></Part>"
+                document +=
+                    "<Part><ETag>&quot;\(try #require(part.header("etag")).dropFirst().dropLast())&quot;</ETag><PartNumber>\(index + 1)</PartNumber></Part>"
             }
             #expect(try await call(.get, "/_s3/bucket/big?uploadId=\(upload)", [], []).text.contains("<Size>2</Size>"))
             #expect(try await call(.get, "/_s3/bucket?uploads", [], []).element("UploadId") == upload)
             #expect(try await call(.post, "/_s3/bucket/big?uploadId=\(upload)", [], Array("<x/>".utf8)).element("Code") == "MalformedXML")
-            let done = try await call(.post, "/_s3/bucket/big?uploadId=\(upload)", [], Array((document + "</CompleteMultipartUpload>").utf8))
+            let done = try await call(
+                .post, "/_s3/bucket/big?uploadId=\(upload)", [], Array((document + "</CompleteMultipartUpload>").utf8))
             #expect(done.status == 200 && done.element("ETag")?.hasSuffix("-2&quot;") == true)
             #expect(try await call(.get, "/_s3/bucket/big", [], []).body == pieces.flatMap { $0 })
             #expect(try await call(.delete, "/_s3/bucket/big?uploadId=\(upload)", [], []).element("Code") == "NoSuchUpload")

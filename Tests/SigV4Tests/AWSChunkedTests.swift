@@ -92,10 +92,13 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "\r\n", "x\r\n", "-1\r\n", "+1\r\na\r\n0\r\n", " 1\r\na\r\n", "1 \r\na\r\n", "1;ext=1\r\na\r\n", "1\na\r\n0\r\n\r\n", "2\r\na\r\n0\r\n\r\n",
+        "", "\r\n", "x\r\n", "-1\r\n", "+1\r\na\r\n0\r\n", " 1\r\na\r\n", "1 \r\na\r\n", "1;ext=1\r\na\r\n", "1\na\r\n0\r\n\r\n",
+        "2\r\na\r\n0\r\n\r\n",
         "1\r\nab\r\n0\r\n\r\n", "ffffffffffffffff\r\n", "0fffffffffffffff\r\n", "0\r\n\r\n", "0\r\nx-amz-checksum-crc32\r\n\r\n",
-        "1\r\na\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", "1\r\na\r\n0\r\nx-amz-checksum-crc32:6Le+Qw==\r\nx-amz-checksum-crc32:6Le+Qw==\r\n\r\n",
-        "1\r\na\r\n0\r\nevil:1\r\nx-amz-checksum-crc32:6Le+Qw==\r\n\r\n", "1\r\na\r\n0\r\nx-amz-checksum-crc32:6Le+Qw==\r\n\r\nGET / HTTP/1.1\r\n",
+        "1\r\na\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n",
+        "1\r\na\r\n0\r\nx-amz-checksum-crc32:6Le+Qw==\r\nx-amz-checksum-crc32:6Le+Qw==\r\n\r\n",
+        "1\r\na\r\n0\r\nevil:1\r\nx-amz-checksum-crc32:6Le+Qw==\r\n\r\n",
+        "1\r\na\r\n0\r\nx-amz-checksum-crc32:6Le+Qw==\r\n\r\nGET / HTTP/1.1\r\n",
         "1" + String(repeating: "0", count: 2000),
     ])
     func refusesBrokenFraming(_ text: String) throws {
@@ -113,10 +116,11 @@ import Testing
     }
 
     /// Of "123456789": the CRC catalogue's check values (crc64nvme: a bitwise Python loop agrees); hashes from hashlib.
-    @Test(arguments: [
-        (.crc32, "y/Q5Jg=="), (.crc32c, "4waSgw=="), (.crc64nvme, "rosUhgp5mIg="), (.sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
-        (.sha256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
-    ] as [(PayloadChecksum.Algorithm, String)])
+    @Test(
+        arguments: [
+            (.crc32, "y/Q5Jg=="), (.crc32c, "4waSgw=="), (.crc64nvme, "rosUhgp5mIg="), (.sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
+            (.sha256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+        ] as [(PayloadChecksum.Algorithm, String)])
     func checksumsAreTheKnownOnes(_ algorithm: PayloadChecksum.Algorithm, _ expected: String) {
         let bytes = Array("123456789".utf8)
         for cut in 0...bytes.count {

@@ -20,12 +20,16 @@ import Testing
     }
 
     @Test(arguments: [
-        "AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256 x", "AWS4-HMAC-SHA256 \(credential), \(headers)", "AWS4-HMAC-SHA256 \(credential), \(signature)",
+        "AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256 x", "AWS4-HMAC-SHA256 \(credential), \(headers)",
+        "AWS4-HMAC-SHA256 \(credential), \(signature)",
         "AWS4-HMAC-SHA256 \(headers), \(signature)", "\(valid), Extra=1", "\(valid), \(signature)", "\(valid),",
-        valid.replacing("aws4_request", with: "aws5_request"), valid.replacing("/us-east-1/", with: "/"), valid.replacing("/us-east-1/", with: "//"),
-        valid.replacing("/us-east-1/", with: "/US/"), valid.replacing("20261121", with: "2026112x"), valid.replacing("/bedrock-agentcore/", with: "/a b/"),
+        valid.replacing("aws4_request", with: "aws5_request"), valid.replacing("/us-east-1/", with: "/"),
+        valid.replacing("/us-east-1/", with: "//"),
+        valid.replacing("/us-east-1/", with: "/US/"), valid.replacing("20261121", with: "2026112x"),
+        valid.replacing("/bedrock-agentcore/", with: "/a b/"),
         valid.replacing("content-type;host", with: "host;content-type"), valid.replacing("content-type;host", with: "host;host"),
-        valid.replacing("content-type", with: "Content-Type"), valid.replacing("content-type;", with: ";"), valid.replacing(headers, with: "SignedHeaders="),
+        valid.replacing("content-type", with: "Content-Type"), valid.replacing("content-type;", with: ";"),
+        valid.replacing(headers, with: "SignedHeaders="),
         valid.replacing("0a0a", with: "0A0A"), valid + "0", String(valid.dropLast()), valid.replacing("0a0a", with: "0g0a"),
         valid.replacing("Credential", with: "credential"), valid + String(repeating: " ", count: 9000),
     ])

@@ -135,23 +135,29 @@ import Foundation
                 return (error as? SigV4Error)?.message ?? "\(error)"
             }
         }
-        #expect(refusal(vector.request.changing("authorization") { $0.replacing("host;", with: "") }, vector)
-            == "'Host' must be a 'SignedHeader' in the AWS Authorization.")
-        #expect(refusal(vector.request.adding("X-Amz-Target", "x"), vector)
-            == "There were headers present in the request which were not signed: x-amz-target")
+        #expect(
+            refusal(vector.request.changing("authorization") { $0.replacing("host;", with: "") }, vector)
+                == "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        #expect(
+            refusal(vector.request.adding("X-Amz-Target", "x"), vector)
+                == "There were headers present in the request which were not signed: x-amz-target")
         #expect(refusal(vector.request.adding("X-Amzn-Trace-Id", "x"), vector) == "accepted")
         #expect(refusal(vector.request.removing("content-type"), vector) == "The signed header 'content-type' is not in the request.")
         #expect(refusal(vector.request.removing("host"), vector) == "The request has no Host header.")
         #expect(refusal(vector.request.adding("Host", "evil"), vector) == "The header 'host' must be given once.")
         #expect(refusal(vector.request.adding("x-amz-date", "20261121T030912Z"), vector) == "The header 'x-amz-date' must be given once.")
-        #expect(refusal(vector.request.removing("x-amz-date"), vector)
-            == "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+        #expect(
+            refusal(vector.request.removing("x-amz-date"), vector)
+                == "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
         let object = try SignedVector.named("object")
-        #expect(refusal(object.request.changing("authorization") { $0.replacing("x-amz-content-sha256;", with: "") }, object)
-            .contains("x-amz-content-sha256"))
-        #expect(refusal(object.request.removing("x-amz-content-sha256").changing("authorization") {
-            $0.replacing("x-amz-content-sha256;", with: "")
-        }, object) == "'x-amz-content-sha256' must be a 'SignedHeader' in the AWS Authorization.")
+        #expect(
+            refusal(object.request.changing("authorization") { $0.replacing("x-amz-content-sha256;", with: "") }, object)
+                .contains("x-amz-content-sha256"))
+        #expect(
+            refusal(
+                object.request.removing("x-amz-content-sha256").changing("authorization") {
+                    $0.replacing("x-amz-content-sha256;", with: "")
+                }, object) == "'x-amz-content-sha256' must be a 'SignedHeader' in the AWS Authorization.")
     }
 
     @Test func aDateHeaderWillDo() throws {
@@ -166,14 +172,19 @@ import Foundation
             request: request, rule: .standard, signedHeaders: ["date", "host"], payloadHash: ContentHash.emptySHA256
         ).stringToSign(time: "20261121T030912Z", scope: key.scope)
         request.headers.removeAll { $0.0 == "Authorization" }
-        request.headers.append(("Authorization",
-            "AWS4-HMAC-SHA256 Credential=AK/\(key.scope), SignedHeaders=date;host, Signature=\(Hex.text(key.signature(of: text)))"))
+        request.headers.append(
+            (
+                "Authorization",
+                "AWS4-HMAC-SHA256 Credential=AK/\(key.scope), SignedHeaders=date;host, Signature=\(Hex.text(key.signature(of: text)))"
+            ))
         _ = try SignatureVerifier.verify(
             request, AuthorizationHeader(request), service: "bedrock-agentcore", payloadHash: ContentHash.emptySHA256, key: key,
             now: vector.date)
     }
 
-    @Test(arguments: ["2026-11-21", "20261121T030912", "20261321T030912Z", "20261121T250912Z", "x0261121T030912Z", "Sat, 21 Now 2026 03:09:12 GMT", ""])
+    @Test(arguments: [
+        "2026-11-21", "20261121T030912", "20261321T030912Z", "20261121T250912Z", "x0261121T030912Z", "Sat, 21 Now 2026 03:09:12 GMT", "",
+    ])
     func refusesOtherDates(_ text: String) {
         #expect(SignatureTime(text) == nil)
     }
@@ -186,8 +197,9 @@ import Foundation
     }
 
     @Test func errorsHaveAWSsWords() {
-        #expect(SigV4Error.signatureMismatch.signalboxError.message.hasPrefix(
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"))
+        #expect(
+            SigV4Error.signatureMismatch.signalboxError.message.hasPrefix(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"))
         #expect(SigV4Error.missingAuthentication.signalboxError.kind == .missingAuthentication)
         #expect(SigV4Error.missingAuthentication.message == "Missing Authentication Token")
         #expect(SigV4Error.unrecognizedClient.signalboxError.kind == .unrecognizedClient)

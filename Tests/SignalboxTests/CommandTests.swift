@@ -17,8 +17,9 @@ import Testing
         #expect(verbs.count >= 20)
         for (words, verb) in verbs {
             #expect(!verb.configuration.abstract.isEmpty, "\(words) has no abstract")
-            #expect(verb.configuration.discussion.contains("EXAMPLES\n  signalbox \(words.joined(separator: " "))")
-                || verb.configuration.discussion.contains("signalbox \(words.joined(separator: " "))"), "\(words) has no example")
+            #expect(
+                verb.configuration.discussion.contains("EXAMPLES\n  signalbox \(words.joined(separator: " "))")
+                    || verb.configuration.discussion.contains("signalbox \(words.joined(separator: " "))"), "\(words) has no example")
         }
     }
 

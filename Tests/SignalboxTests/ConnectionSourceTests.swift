@@ -25,9 +25,11 @@ import Testing
     }
 
     @Test func oneVariableForAll() throws {
-        let connection = try find("/nowhere", [
-            "AWS_ENDPOINT_URL": "http://h:1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret",
-        ])
+        let connection = try find(
+            "/nowhere",
+            [
+                "AWS_ENDPOINT_URL": "http://h:1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret",
+            ])
         #expect(connection.objects == "http://h:1/_s3")
         #expect(connection.region == "us-east-1")
         #expect(connection.account == nil)
@@ -57,13 +59,16 @@ import Testing
 
             let server = Process()
             server.executableURL = URL(filePath: "/usr/bin/python3")
-            server.arguments = ["-c", """
+            server.arguments = [
+                "-c",
+                """
                 import fcntl, os, sys
                 lock = open(sys.argv[1], "w")
                 fcntl.lockf(lock, fcntl.LOCK_EX)
                 print("locked", flush=True)
                 sys.stdin.read()
-                """, home.lock]
+                """, home.lock,
+            ]
             let input = Pipe()
             let output = Pipe()
             server.standardInput = input

@@ -91,12 +91,13 @@ import Testing
 
     /// What GetAgentRuntime answers after this request, with what others configured.
     private func answer(_ request: [String: JSONValue]) -> JSONValue {
-        .object(request.merging([
-            "agentRuntimeName": "hello", "agentRuntimeId": "hello-0123456789", "agentRuntimeVersion": "1", "status": "READY",
-            "lifecycleConfiguration": ["idleRuntimeSessionTimeout": 60, "maxLifetime": 61], "createdAt": "x", "lastUpdatedAt": "y",
-            "agentRuntimeArn": "arn", "workloadIdentityDetails": ["workloadIdentityArn": "w"],
-            "authorizerConfiguration": ["customJWTAuthorizer": ["discoveryUrl": "https://example.com"]],
-        ]) { $1 })
+        .object(
+            request.merging([
+                "agentRuntimeName": "hello", "agentRuntimeId": "hello-0123456789", "agentRuntimeVersion": "1", "status": "READY",
+                "lifecycleConfiguration": ["idleRuntimeSessionTimeout": 60, "maxLifetime": 61], "createdAt": "x", "lastUpdatedAt": "y",
+                "agentRuntimeArn": "arn", "workloadIdentityDetails": ["workloadIdentityArn": "w"],
+                "authorizerConfiguration": ["customJWTAuthorizer": ["discoveryUrl": "https://example.com"]],
+            ]) { $1 })
     }
 
     @Test func repeatedPlanIsFulfilled() {

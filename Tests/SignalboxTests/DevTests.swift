@@ -13,7 +13,7 @@ import Testing
         process.executableURL = URL(filePath: Self.program)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SIGNALBOX_") }
-        FileManager.default.createFile(atPath: log, contents: nil)
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardError = try FileHandle(forWritingTo: URL(filePath: log))
         try process.run()
         return process
@@ -63,7 +63,8 @@ import Testing
     }
 
     @Test func failpointsNeedPermission() async throws {
-        let result = try await ChildProcess.run([Self.program, "dev", "--home", "/nowhere"], environment: ["SIGNALBOX_FAILPOINTS": "x=kill"])
+        let result = try await ChildProcess.run(
+            [Self.program, "dev", "--home", "/nowhere"], environment: ["SIGNALBOX_FAILPOINTS": "x=kill"])
         #expect(result.status == 64)
         #expect(result.output == "Error: SIGNALBOX_FAILPOINTS: this is for tests alone; unset it, or start with --allow-failpoints\n")
     }

@@ -14,10 +14,12 @@ import Testing
         "roleArn": "arn:aws:iam::123456789012:role/signalbox",
         "lifecycleConfiguration": ["idleRuntimeSessionTimeout": 900, "maxLifetime": 28800],
         "environmentVariables": ["GREETING": "secret-value", "A": "b"],
-        "agentRuntimeArtifact": ["codeConfiguration": [
-            "code": ["s3": ["bucket": "deployments", "prefix": "hello/abc.zip"]], "runtime": "PYTHON_3_11",
-            "entryPoint": ["opentelemetry-instrument", "main.py"],
-        ]],
+        "agentRuntimeArtifact": [
+            "codeConfiguration": [
+                "code": ["s3": ["bucket": "deployments", "prefix": "hello/abc.zip"]], "runtime": "PYTHON_3_11",
+                "entryPoint": ["opentelemetry-instrument", "main.py"],
+            ]
+        ],
     ])
     private let failed: JSONValue = .object([
         "agentRuntimeName": "a_longer_name", "agentRuntimeId": "a_longer_name-0123456789", "agentRuntimeVersion": "1",
@@ -79,6 +81,7 @@ import Testing
         let json = StandardErrorLog(label: "signalbox", format: .json, logLevel: .info)
         #expect(
             json.line(event, metadata, at: date)
-                == #"{"_level":"mine","a":"x y","b":"2","level":"warning","logger":"signalbox","message":"slow","time":"2023-11-14T22:13:20.500Z"}"#)
+                == #"{"_level":"mine","a":"x y","b":"2","level":"warning","logger":"signalbox","message":"slow","time":"2023-11-14T22:13:20.500Z"}"#
+        )
     }
 }

@@ -29,10 +29,12 @@ struct AccessTests {
     @Test func givenKeysAreImportedOnce() async throws {
         try await withStore { store async throws in
             _ = try await store.accessKeyCreate(c, account: TestTenant.account, role: .admin, keyID: "AKIAGIVEN", secret: "s")
-            await #expect { try await store.accessKeyCreate(c, account: TestTenant.account, role: .admin, keyID: "AKIAGIVEN", secret: "s") }
-                throws: { ($0 as? SignalboxError)?.kind == .conflict }
-            await #expect { try await store.accessKeyCreate(c, account: "999999999999", role: .admin) }
-                throws: { ($0 as? SignalboxError)?.kind == .notFound }
+            await #expect {
+                try await store.accessKeyCreate(c, account: TestTenant.account, role: .admin, keyID: "AKIAGIVEN", secret: "s")
+            } throws: { ($0 as? SignalboxError)?.kind == .conflict }
+            await #expect { try await store.accessKeyCreate(c, account: "999999999999", role: .admin) } throws: {
+                ($0 as? SignalboxError)?.kind == .notFound
+            }
         }
     }
 

@@ -48,8 +48,14 @@ struct EndpointTests {
             #expect(updating.liveVersion == 1)
             #expect(updating.targetVersion == 2)
             #expect(try await store.transaction(c) { try await store.endpointTarget(c, in: $0, endpoint: id, version: 1) } == nil)
-            #expect(try await !store.transaction(c) { try await store.endpointFail(c, in: $0, endpoint: id, generation: updating.generation - 1, reason: "late") })
-            #expect(try await store.transaction(c) { try await store.endpointFail(c, in: $0, endpoint: id, generation: updating.generation, reason: "no interpreter") })
+            #expect(
+                try await !store.transaction(c) {
+                    try await store.endpointFail(c, in: $0, endpoint: id, generation: updating.generation - 1, reason: "late")
+                })
+            #expect(
+                try await store.transaction(c) {
+                    try await store.endpointFail(c, in: $0, endpoint: id, generation: updating.generation, reason: "no interpreter")
+                })
             let failed = try #require(try await store.endpointFetch(c, id: id))
             #expect(failed.status == .updateFailed)
             #expect(failed.liveVersion == 1)
@@ -60,10 +66,12 @@ struct EndpointTests {
             #expect(cleared?.failureReason == nil)
             #expect(try await store.transaction(c) { try await store.endpointClear(c, in: $0, endpoint: id) } == nil)
             let history = try await store.historyList(c, endpoint: id)
-            #expect(history.map(\.step) == [
-                EndpointHistoryStep(.created, to: 1), EndpointHistoryStep(.flipped, to: 1), EndpointHistoryStep(.requested, from: 1, to: 2),
-                EndpointHistoryStep(.failed, from: 1, to: 2), EndpointHistoryStep(.requested, from: 2, to: 1),
-            ])
+            #expect(
+                history.map(\.step) == [
+                    EndpointHistoryStep(.created, to: 1), EndpointHistoryStep(.flipped, to: 1),
+                    EndpointHistoryStep(.requested, from: 1, to: 2),
+                    EndpointHistoryStep(.failed, from: 1, to: 2), EndpointHistoryStep(.requested, from: 2, to: 1),
+                ])
             #expect(history.allSatisfy { $0.actor == "AKIATEST" && $0.requestID == c.requestID })
             #expect(Set(history.map(\.generation)).count == history.count)
         }
@@ -82,7 +90,8 @@ struct EndpointTests {
             ]
             for status in AgentRuntimeStatus.allCases {
                 for (event, attempt) in attempts {
-                    try await store.postgres.query("update runtime_endpoint set status = $2 where id = $1", [.int(id), .text(status.rawValue)])
+                    try await store.postgres.query(
+                        "update runtime_endpoint set status = $2 where id = $1", [.int(id), .text(status.rawValue)])
                     let generation = try await store.endpointFetch(c, id: id)?.generation ?? 0
                     let applied = try await store.transaction(c) { try await attempt($0, generation) }
                     let after = try await store.endpointFetch(c, id: id)
@@ -110,7 +119,9 @@ struct EndpointTests {
             let opening = try await store.sessionOpen(c, endpoint: endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9)
             let session = try #require(opening?.session)
             #expect(try await !store.transaction(c) { try await store.endpointDelete(c, in: $0, endpoint: endpoint.id) })
-            #expect(try await store.transaction(c) { try await store.endpointMarkDeleting(c, in: $0, endpoint: endpoint.id) }?.status == .deleting)
+            #expect(
+                try await store.transaction(c) { try await store.endpointMarkDeleting(c, in: $0, endpoint: endpoint.id) }?.status
+                    == .deleting)
             #expect(try await store.sessionListStopRequested(c, owner: owner).map(\.stopReason) == ["deleted"])
             #expect(try await store.sessionOpen(c, endpoint: endpoint.id, sessionID: "t", sandboxID: "d", owner: owner, limit: 9) == nil)
             #expect(try await store.routeFetch(c, endpoint: endpoint.id) == nil)
@@ -160,7 +171,8 @@ struct EndpointTests {
             #expect(try await plan() == .success(.move(to: 1)))
             try await store.testFlip(c, endpoint: endpoint.id, to: 1, rollbackTo: 1)
             #expect(try await plan() == .failure(.nothingEarlier))
-            #expect(try await store.historyList(c, endpoint: endpoint.id).filter { $0.step.kind == .rolledBack }.map(\.step.to) == [4, 2, 1])
+            #expect(
+                try await store.historyList(c, endpoint: endpoint.id).filter { $0.step.kind == .rolledBack }.map(\.step.to) == [4, 2, 1])
             // Forward again: the way back is what was live before, not what was rolled back from.
             try await store.testFlip(c, endpoint: endpoint.id, to: 5)
             #expect(try await plan() == .success(.move(to: 1)))

@@ -10,7 +10,9 @@ struct IdempotencyTests {
     private let key = IdempotencyKey(operation: "CreateAgentRuntime", target: "", token: "t1")
     private let hash = [UInt8](repeating: 7, count: 32)
 
-    private func begin(_ store: Store, _ c: OperationContext, _ key: IdempotencyKey, _ hash: [UInt8], body: [UInt8]) async throws -> IdempotencyOutcome {
+    private func begin(
+        _ store: Store, _ c: OperationContext, _ key: IdempotencyKey, _ hash: [UInt8], body: [UInt8]
+    ) async throws -> IdempotencyOutcome {
         try await store.transaction(c) { tx in
             let outcome = try await store.idempotencyBegin(c, in: tx, key, requestSHA256: hash)
             if outcome == .new { try await store.idempotencyFinish(c, in: tx, key, status: 202, body: body) }

@@ -83,7 +83,9 @@ struct MigrationTests {
         try await TestDatabase.withDatabase { client in
             let next = Migration(number: 2, name: "next", checksum: String(repeating: "cd", count: 32), text: "create table t (a int);")
             try await Migrator(postgres: client, migrations: Migration.embedded + [next]).migrate(.test())
-            for run in [{ try await Migrator(postgres: client).check(.test()) }, { _ = try await Migrator(postgres: client).migrate(.test()) }] {
+            for run in [
+                { try await Migrator(postgres: client).check(.test()) }, { _ = try await Migrator(postgres: client).migrate(.test()) },
+            ] {
                 await #expect { try await run() } throws: { error in
                     (error as? SignalboxError)?.message.contains("0002-next, which is newer than this program") == true
                 }

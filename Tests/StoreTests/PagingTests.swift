@@ -12,9 +12,13 @@ struct PagingTests {
     @Test func runtimesNewestFirstWhateverComesAndGoesMeanwhile() async throws {
         try await withStore { store in
             var made: [TestRuntime] = []
-            for index in 0..<7 { made.append(try await store.testRuntime(c, name: "r\(index)", configuration: Store.testConfiguration(description: "d\(index)"))) }
+            for index in 0..<7 {
+                made.append(
+                    try await store.testRuntime(c, name: "r\(index)", configuration: Store.testConfiguration(description: "d\(index)")))
+            }
             // Equal times: the row id decides.
-            try await store.postgres.query("update agent_runtime set created_at = $1 where id = any($2)",
+            try await store.postgres.query(
+                "update agent_runtime set created_at = $1 where id = any($2)",
                 [.timestamp(made[2].runtime.createdAt), .intArray(made[2...4].map(\.runtime.id))])
             var names: [String] = []
             var token: String?
@@ -57,14 +61,16 @@ struct PagingTests {
             let made = try await store.testRuntime(c)
             for name in ["prod", "Alpha", "beta", "Zulu"] {
                 _ = try await store.transaction(c) { tx in
-                    try await store.endpointInsert(c, in: tx, runtime: made.runtime, name: name, endpointID: WireID.make(name: name), target: 1)
+                    try await store.endpointInsert(
+                        c, in: tx, runtime: made.runtime, name: name, endpointID: WireID.make(name: name), target: 1)
                 }
             }
             for size in 1...6 {
                 var names: [String] = []
                 var token: String?
                 repeat {
-                    let page = try await store.endpointList(c, runtimeID: made.runtime.runtimeID, page: PageRequest(maxResults: size, nextToken: token))
+                    let page = try await store.endpointList(
+                        c, runtimeID: made.runtime.runtimeID, page: PageRequest(maxResults: size, nextToken: token))
                     names += page.items.map(\.name)
                     token = page.nextToken
                 } while token != nil
@@ -82,12 +88,15 @@ struct PagingTests {
         #expect(try tokens.cursor(of: token, list: list, count: 2) == ["17", "a:b"])
         let bad = [
             "", "x", "%%%", token + "A", String(token.dropLast()), token + "=", " " + token, String(repeating: "A", count: 4000),
-            "A" + token.dropFirst(), tokens.make(cursor: ["17"], list: list), PageToken(secrets: try SecretBox(masterKey: Array(1...32))).make(cursor: ["17", "a:b"], list: list),
+            "A" + token.dropFirst(), tokens.make(cursor: ["17"], list: list),
+            PageToken(secrets: try SecretBox(masterKey: Array(1...32))).make(cursor: ["17", "a:b"], list: list),
         ]
         for text in bad {
             #expect(throws: SignalboxError.self, "\(text.prefix(60))") { try tokens.cursor(of: text, list: list, count: 2) }
         }
-        for other in [["versions", "123456789012", "us-east-1"], ["runtimes", "123456789012us-east-1", ""], ["runtimes", "123456789012"]] {
+        for other in [
+            ["versions", "123456789012", "us-east-1"], ["runtimes", "123456789012us-east-1", ""], ["runtimes", "123456789012"],
+        ] {
             #expect(throws: SignalboxError.self) { try tokens.cursor(of: token, list: other, count: 2) }
         }
         // Every single bit counts.

@@ -141,7 +141,8 @@ struct RuntimeTests {
             let made = try await store.testRuntime(c, environmentVariables: ["TOKEN": secret])
             #expect(made.version.environmentVariables == ["TOKEN": secret])
             let row = try await store.postgres.query(
-                "select environment_ciphertext, configuration from agent_runtime_version where id = $1", [.int(made.version.id)]).first
+                "select environment_ciphertext, configuration from agent_runtime_version where id = $1", [.int(made.version.id)]
+            ).first
             let stored = try row?.bytes("environment_ciphertext") ?? []
             #expect(!String(decoding: stored, as: UTF8.self).contains("horse"))
             #expect(!String(decoding: try row?.bytes("configuration") ?? [], as: UTF8.self).contains("horse"))

@@ -51,14 +51,16 @@ struct SessionTests {
             let owner = try await store.replicaRegister(c, id: "replica", host: "host")
             #expect(try await store.sessionOpen(c, endpoint: 99_999, sessionID: "s", sandboxID: "b", owner: owner, limit: 9) == nil)
             let creating = try await store.transaction(c) { tx in
-                try await store.endpointInsert(c, in: tx, runtime: made.runtime, name: "prod", endpointID: WireID.make(name: "prod"), target: 1)
+                try await store.endpointInsert(
+                    c, in: tx, runtime: made.runtime, name: "prod", endpointID: WireID.make(name: "prod"), target: 1)
             }
             #expect(try await store.sessionOpen(c, endpoint: creating.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9) == nil)
             // A first failed change leaves nothing live; a later failed one leaves what was.
             _ = try await store.transaction(c) { tx in
                 try await store.runtimeTransition(c, in: tx, runtime: made.runtime.id, event: .deleteRequested)
             }
-            #expect(try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9) == nil)
+            #expect(
+                try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9) == nil)
         }
     }
 
@@ -68,28 +70,39 @@ struct SessionTests {
             let owner = try await store.replicaRegister(c, id: "one", host: "host")
             let other = try await store.replicaRegister(c, id: "two", host: "host")
             for index in 0..<3 {
-                #expect(try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s\(index)", sandboxID: "b\(index)", owner: owner, limit: 3) != nil)
+                #expect(
+                    try await store.sessionOpen(
+                        c, endpoint: made.endpoint.id, sessionID: "s\(index)", sandboxID: "b\(index)", owner: owner, limit: 3) != nil)
             }
-            await #expect { try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s3", sandboxID: "b3", owner: owner, limit: 3) } throws: { error in
+            await #expect {
+                try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s3", sandboxID: "b3", owner: owner, limit: 3)
+            } throws: { error in
                 let error = error as? SignalboxError
                 return error?.kind == .quotaExceeded && error?.message == "maxVms limit exceeded for account 123456789012"
             }
             // A live one is no new one, and another owner has a limit of its own.
-            #expect(try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s2", sandboxID: "x", owner: owner, limit: 3)?.isNew == false)
-            #expect(try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s3", sandboxID: "b3", owner: other, limit: 3)?.isNew == true)
+            #expect(
+                try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s2", sandboxID: "x", owner: owner, limit: 3)?.isNew
+                    == false)
+            #expect(
+                try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s3", sandboxID: "b3", owner: other, limit: 3)?.isNew
+                    == true)
         }
     }
 
     @Test func rivalsForOneIdShareOneSession() async throws {
         try await withTwoStores { first, second in
             let made = try await first.testRuntime(c)
-            let owners = [try await first.replicaRegister(c, id: "one", host: "a"), try await first.replicaRegister(c, id: "two", host: "b")]
+            let owners = [
+                try await first.replicaRegister(c, id: "one", host: "a"), try await first.replicaRegister(c, id: "two", host: "b"),
+            ]
             for round in 0..<50 {
                 let opened = try await withThrowingTaskGroup(of: SessionOpening?.self) { group in
                     for index in 0..<4 {
                         group.addTask {
                             try await (index % 2 == 0 ? first : second).sessionOpen(
-                                c, endpoint: made.endpoint.id, sessionID: "s\(round)", sandboxID: "b\(round)-\(index)", owner: owners[index % 2], limit: 999)
+                                c, endpoint: made.endpoint.id, sessionID: "s\(round)", sandboxID: "b\(round)-\(index)",
+                                owner: owners[index % 2], limit: 999)
                         }
                     }
                     return try await group.reduce(into: []) { $0.append($1) }
@@ -107,12 +120,16 @@ struct SessionTests {
             let made = try await control.testRuntime(c)
             _ = try await control.testVersion(c, of: made.runtime)
             let owner = try await data.replicaRegister(c, id: "replica", host: "host")
-            let requested = try await control.transaction(c) { try await control.endpointTarget(c, in: $0, endpoint: made.endpoint.id, version: 2) }
+            let requested = try await control.transaction(c) {
+                try await control.endpointTarget(c, in: $0, endpoint: made.endpoint.id, version: 2)
+            }
             let target = try #require(requested)
             let opening = Mutex<Task<SessionOpening?, any Error>?>(nil)
             try await control.transaction(c) { tx in
                 _ = try await control.endpointFlip(c, in: tx, endpoint: made.endpoint.id, generation: target.generation)
-                let task = Task { try await data.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9) }
+                let task = Task {
+                    try await data.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9)
+                }
                 opening.withLock { $0 = task }
                 try await Self.waitForAdvisoryWaiter(control)
             }
@@ -129,12 +146,15 @@ struct SessionTests {
             let made = try await control.testRuntime(c)
             _ = try await control.testVersion(c, of: made.runtime)
             let owner = try await data.replicaRegister(c, id: "replica", host: "host")
-            let requested = try await control.transaction(c) { try await control.endpointTarget(c, in: $0, endpoint: made.endpoint.id, version: 2) }
+            let requested = try await control.transaction(c) {
+                try await control.endpointTarget(c, in: $0, endpoint: made.endpoint.id, version: 2)
+            }
             let target = try #require(requested)
             let flip = Mutex<Task<Int, any Error>?>(nil)
             try await data.transaction(c) { tx in
                 let opened = try await tx.query(
-                    "select outcome from session_open($1, 's', 'b', $2, $3, 9)", [.int(made.endpoint.id), .text(owner.id), .int(owner.epoch)])
+                    "select outcome from session_open($1, 's', 'b', $2, $3, 9)",
+                    [.int(made.endpoint.id), .text(owner.id), .int(owner.epoch)])
                 #expect(try opened.first?.text("outcome") == "opened")
                 let task = Task {
                     try await control.transaction(c) { tx in
@@ -164,7 +184,9 @@ struct SessionTests {
                     return true
                 }
             }
-            #expect(try await data.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9)?.isNew == true)
+            #expect(
+                try await data.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s", sandboxID: "b", owner: owner, limit: 9)?.isNew
+                    == true)
         }
     }
 
@@ -175,7 +197,8 @@ struct SessionTests {
             let owner = try await first.replicaRegister(c, id: "replica", host: "host")
             var ids: [Int64] = []
             for index in 0..<40 {
-                let opening = try await first.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s\(index)", sandboxID: "b\(index)", owner: owner, limit: 99)
+                let opening = try await first.sessionOpen(
+                    c, endpoint: made.endpoint.id, sessionID: "s\(index)", sandboxID: "b\(index)", owner: owner, limit: 99)
                 ids.append(try #require(opening).session.id)
             }
             let sessions = ids
@@ -185,7 +208,9 @@ struct SessionTests {
                 }
                 group.addTask {
                     for _ in 0..<20 {
-                        _ = try await second.transaction(c) { try await second.sessionRequestStop(c, in: $0, endpoint: made.endpoint.id, version: 1) }
+                        _ = try await second.transaction(c) {
+                            try await second.sessionRequestStop(c, in: $0, endpoint: made.endpoint.id, version: 1)
+                        }
                         try await second.postgres.query("update session set stop_requested_at = null where id = $1", [.int(sessions[0])])
                     }
                 }
@@ -225,7 +250,8 @@ struct SessionTests {
                                     number += 1
                                     let before = run.ready.withLock { $0 }
                                     let opened = try await data.sessionOpen(
-                                        c, endpoint: endpoint, sessionID: "s\(worker)-\(number)", sandboxID: "b\(worker)-\(number)", owner: owner, limit: 1_000_000)
+                                        c, endpoint: endpoint, sessionID: "s\(worker)-\(number)", sandboxID: "b\(worker)-\(number)",
+                                        owner: owner, limit: 1_000_000)
                                     let after = run.ready.withLock { $0 }
                                     if before.isSettled, after.isSettled, before.flips == after.flips {
                                         #expect(opened?.session.version == before.version)
@@ -262,10 +288,12 @@ struct SessionTests {
             let owner = try await store.replicaRegister(c, id: "replica", host: "host")
             var ids: [Int64] = []
             for index in 0..<2 {
-                let opening = try await store.sessionOpen(c, endpoint: made.endpoint.id, sessionID: "s\(index)", sandboxID: "b\(index)", owner: owner, limit: 9)
+                let opening = try await store.sessionOpen(
+                    c, endpoint: made.endpoint.id, sessionID: "s\(index)", sandboxID: "b\(index)", owner: owner, limit: 9)
                 ids.append(try #require(opening).session.id)
             }
-            try await store.postgres.query("update session set last_active_at = now() - interval '1 hour', started_at = now() - interval '2 hours'")
+            try await store.postgres.query(
+                "update session set last_active_at = now() - interval '1 hour', started_at = now() - interval '2 hours'")
             try await store.sessionTouch(c, [(ids[0], 10), (ids[1], 7200)])
             try await store.sessionTouch(c, [])
             let owned = try await store.sessionListOwned(c, replica: owner.id)
@@ -291,8 +319,12 @@ struct SessionTests {
             try await heard.expect("replica-1")
             #expect(try await !store.sessionRequestStop(c, endpoint: made.endpoint.id, sessionID: "unknown"))
             #expect(try await store.sessionListStopRequested(c, owner: owner).map(\.sessionID) == ["s"])
-            #expect(try await store.transaction(c) { try await store.sessionRequestStop(c, in: $0, endpoint: made.endpoint.id, version: 2) } == 0)
-            #expect(try await store.transaction(c) { try await store.sessionRequestStop(c, in: $0, runtime: made.runtime.id, reason: .deleted) } == 1)
+            #expect(
+                try await store.transaction(c) { try await store.sessionRequestStop(c, in: $0, endpoint: made.endpoint.id, version: 2) }
+                    == 0)
+            #expect(
+                try await store.transaction(c) { try await store.sessionRequestStop(c, in: $0, runtime: made.runtime.id, reason: .deleted) }
+                    == 1)
             try await heard.expect("replica-1")
             #expect(try await store.sessionListStopRequested(c, owner: owner).map(\.stopReason) == ["stopped", "deleted"])
             #expect(try await store.sessionCount(c, runtime: made.runtime.id) == 2)

@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 import Glibc
 
 /// A blocking client socket that sends and shows exact bytes. For threads of its own (`onThread`).

@@ -36,9 +36,10 @@ public struct RequestDecoder: Sendable {
             case .payload, .statusCode: values = []
             }
             if values.count > 1 {
-                repeated.append(FieldFailure(
-                    name: member.name,
-                    message: "Value at '\(member.name)' failed to satisfy constraint: Member must be given at most once"))
+                repeated.append(
+                    FieldFailure(
+                        name: member.name,
+                        message: "Value at '\(member.name)' failed to satisfy constraint: Member must be given at most once"))
             }
             document[member.name] = values.first.map { Self.value($0, member.schema) }
         }

@@ -18,15 +18,21 @@ public struct ValidationExceptionBody: Shape {
         self.init(message: error.message, reason: reason, fieldList: fields.isEmpty ? nil : fields)
     }
 
-    public static let schema = Schema.structure("ValidationException", [
-        .required("message", .plainString),
-        .required("reason", .enumeration("ValidationExceptionReason", ReasonValue.self)),
-        .optional("fieldList", .list(
-            "ValidationExceptionFieldList",
-            of: .structure("ValidationExceptionField", [
-                .required("name", .plainString), .required("message", .plainString),
-            ]))),
-    ])
+    public static let schema = Schema.structure(
+        "ValidationException",
+        [
+            .required("message", .plainString),
+            .required("reason", .enumeration("ValidationExceptionReason", ReasonValue.self)),
+            .optional(
+                "fieldList",
+                .list(
+                    "ValidationExceptionFieldList",
+                    of: .structure(
+                        "ValidationExceptionField",
+                        [
+                            .required("name", .plainString), .required("message", .plainString),
+                        ]))),
+        ])
 
     private enum ReasonValue: String, CaseIterable {
         case cannotParse = "CannotParse"

@@ -30,8 +30,10 @@ extension RuntimeConfigurationInput {
         case (.vpc, nil):
             return [RuleFailure("networkConfiguration.networkModeConfig", "networkModeConfig is required when networkMode is VPC")]
         case (.public, .some):
-            return [RuleFailure(
-                "networkConfiguration.networkModeConfig", "networkModeConfig must not be given when networkMode is PUBLIC")]
+            return [
+                RuleFailure(
+                    "networkConfiguration.networkModeConfig", "networkModeConfig must not be given when networkMode is PUBLIC")
+            ]
         case (.vpc, .some), (.public, nil): return []
         }
     }
@@ -40,9 +42,11 @@ extension RuntimeConfigurationInput {
         guard let lifecycle = lifecycleConfiguration?.completed, let idle = lifecycle.idleRuntimeSessionTimeout,
             let lifetime = lifecycle.maxLifetime, idle > lifetime
         else { return [] }
-        return [RuleFailure(
-            "lifecycleConfiguration.idleRuntimeSessionTimeout",
-            "idleRuntimeSessionTimeout must be less than or equal to maxLifetime")]
+        return [
+            RuleFailure(
+                "lifecycleConfiguration.idleRuntimeSessionTimeout",
+                "idleRuntimeSessionTimeout must be less than or equal to maxLifetime")
+        ]
     }
 
     private var portFailures: [RuleFailure] {
@@ -58,9 +62,10 @@ extension CreateAgentRuntimeRequest: RuntimeConfigurationInput {
     public func ruleFailures(_ options: ValidationOptions) -> [RuleFailure] {
         var failures = sharedRuleFailures
         if networkConfiguration?.networkModeConfig?.requireServiceS3Endpoint != nil {
-            failures.append(RuleFailure(
-                "networkConfiguration.networkModeConfig.requireServiceS3Endpoint",
-                "requireServiceS3Endpoint must not be given when a runtime is created"))
+            failures.append(
+                RuleFailure(
+                    "networkConfiguration.networkModeConfig.requireServiceS3Endpoint",
+                    "requireServiceS3Endpoint must not be given when a runtime is created"))
         }
         return failures + TagRules.failures(tags ?? [:])
     }
@@ -80,15 +85,17 @@ enum EnvironmentRules {
         var failures: [RuleFailure] = []
         for (key, value) in variables.sorted(by: { $0.key < $1.key }) {
             if value.utf8.contains(where: isControl) {
-                failures.append(RuleFailure(
-                    "environmentVariables",
-                    "Environment variable value contains invalid control characters (0x00-0x1F, 0x7F).\nKey: '\(key)'"))
+                failures.append(
+                    RuleFailure(
+                        "environmentVariables",
+                        "Environment variable value contains invalid control characters (0x00-0x1F, 0x7F).\nKey: '\(key)'"))
             }
             // An environment is a list of "key=value" lines to the kernel.
             if key.utf8.contains(where: { isControl($0) || $0 == UInt8(ascii: "=") }) {
-                failures.append(RuleFailure(
-                    "environmentVariables",
-                    "Environment variable key contains '=' or control characters (0x00-0x1F, 0x7F).\nKey: '\(key)'"))
+                failures.append(
+                    RuleFailure(
+                        "environmentVariables",
+                        "Environment variable key contains '=' or control characters (0x00-0x1F, 0x7F).\nKey: '\(key)'"))
             }
         }
         return failures

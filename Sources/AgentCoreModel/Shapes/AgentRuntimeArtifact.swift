@@ -8,10 +8,12 @@ public struct AgentRuntimeArtifact: Shape {
         self.codeConfiguration = codeConfiguration
     }
 
-    public static let schema = Schema.union("AgentRuntimeArtifact", [
-        .optional("containerConfiguration", ContainerConfiguration.schema),
-        .optional("codeConfiguration", CodeConfiguration.schema),
-    ])
+    public static let schema = Schema.union(
+        "AgentRuntimeArtifact",
+        [
+            .optional("containerConfiguration", ContainerConfiguration.schema),
+            .optional("codeConfiguration", CodeConfiguration.schema),
+        ])
 }
 
 /// A container image.
@@ -23,9 +25,11 @@ public struct ContainerConfiguration: Shape {
         self.containerUri = containerUri
     }
 
-    public static let schema = Schema.structure("ContainerConfiguration", [
-        .required("containerUri", RuntimeContainerUri.schema),
-    ])
+    public static let schema = Schema.structure(
+        "ContainerConfiguration",
+        [
+            .required("containerUri", RuntimeContainerUri.schema)
+        ])
 }
 
 /// A zip archive in the object store and how to start it (contract §12).
@@ -41,11 +45,13 @@ public struct CodeConfiguration: Shape {
         self.entryPoint = entryPoint
     }
 
-    public static let schema = Schema.structure("CodeConfiguration", [
-        .required("code", Code.schema),
-        .required("runtime", AgentManagedRuntimeType.schema),
-        .required("entryPoint", .list("CodeConfigurationEntryPointList", of: .string("entryPoint", 1...128), 1...2)),
-    ])
+    public static let schema = Schema.structure(
+        "CodeConfiguration",
+        [
+            .required("code", Code.schema),
+            .required("runtime", AgentManagedRuntimeType.schema),
+            .required("entryPoint", .list("CodeConfigurationEntryPointList", of: .string("entryPoint", 1...128), 1...2)),
+        ])
 }
 
 /// Where the archive is: exactly one member is set.
@@ -56,9 +62,11 @@ public struct Code: Shape {
         self.s3 = s3
     }
 
-    public static let schema = Schema.union("Code", [
-        .optional("s3", S3Location.schema),
-    ])
+    public static let schema = Schema.union(
+        "Code",
+        [
+            .optional("s3", S3Location.schema)
+        ])
 }
 
 /// An object of the artifact store.
@@ -74,11 +82,13 @@ public struct S3Location: Shape {
         self.versionId = versionId
     }
 
-    public static let schema = Schema.structure("S3Location", [
-        .required("bucket", .string("S3LocationBucketString", pattern: "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
-        .required("prefix", .string("S3LocationPrefixString", 1...1024)),
-        .optional("versionId", .string("S3LocationVersionIdString", 3...1024)),
-    ])
+    public static let schema = Schema.structure(
+        "S3Location",
+        [
+            .required("bucket", .string("S3LocationBucketString", pattern: "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
+            .required("prefix", .string("S3LocationPrefixString", 1...1024)),
+            .optional("versionId", .string("S3LocationVersionIdString", 3...1024)),
+        ])
 }
 
 /// Interpreter of a code archive.
@@ -97,7 +107,8 @@ public enum AgentManagedRuntimeType: String, Codable, Sendable, CaseIterable {
 public enum RuntimeContainerUri {
     /// AWS's pattern: images of ECR only.
     static let strict = Pattern(
-        #"(([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?|public\.ecr\.aws)/((?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)(?::([^:@]{1,300}))?(?:@(.+))?"#)
+        #"(([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?|public\.ecr\.aws)/((?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)(?::([^:@]{1,300}))?(?:@(.+))?"#
+    )
 
     /// An OCI reference: `[host[:port]/]path[:tag][@algorithm:hex]`, as distribution's grammar has it.
     static let schema = Schema.string(

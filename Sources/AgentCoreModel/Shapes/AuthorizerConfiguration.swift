@@ -6,9 +6,11 @@ public struct AuthorizerConfiguration: Shape {
         self.customJWTAuthorizer = customJWTAuthorizer
     }
 
-    public static let schema = Schema.union("AuthorizerConfiguration", [
-        .optional("customJWTAuthorizer", CustomJWTAuthorizerConfiguration.schema),
-    ])
+    public static let schema = Schema.union(
+        "AuthorizerConfiguration",
+        [
+            .optional("customJWTAuthorizer", CustomJWTAuthorizerConfiguration.schema)
+        ])
 }
 
 /// Checks of a bearer token; every group that is given must pass.
@@ -43,20 +45,26 @@ public struct CustomJWTAuthorizerConfiguration: Shape {
         self.allowedWorkloadConfiguration = allowedWorkloadConfiguration
     }
 
-    public static let schema = Schema.structure("CustomJWTAuthorizerConfiguration", [
-        .required("discoveryUrl", .string(
-                "DiscoveryUrl", pattern: #"[^\s?#]+/\.well-known/(openid-configuration|oauth-authorization-server)(/[^\s?#]+)?"#)),
-        .optional("allowedAudience", .list("AllowedAudienceList", of: .string("AllowedAudience"), atLeast: 1)),
-        .optional("allowedClients", .list("AllowedClientsList", of: .string("AllowedClient"), atLeast: 1)),
-        .optional("allowedScopes", .list(
-                "AllowedScopesType", of: .string("AllowedScopeType", 1...255, pattern: #"[\x21\x23-\x5B\x5D-\x7E]+"#), atLeast: 1)),
-        .optional("customClaims", .list("CustomClaimValidationsType", of: CustomClaimValidationType.schema, atLeast: 1)),
-        .optional("privateEndpoint", PrivateEndpointSchemas.endpoint),
-        .optional("privateEndpointOverrides", PrivateEndpointSchemas.overrides),
-        .optional("advertisedScopeMapping", .map("AdvertisedScopeMapping", .plainString, .plainString, 1...50)),
-        .optional("allowedWorkloadConfiguration", AllowedWorkloadConfiguration.schema),
-        .refused("certificateConfigurations", because: "certificates for private endpoints are not available here"),
-    ])
+    public static let schema = Schema.structure(
+        "CustomJWTAuthorizerConfiguration",
+        [
+            .required(
+                "discoveryUrl",
+                .string(
+                    "DiscoveryUrl", pattern: #"[^\s?#]+/\.well-known/(openid-configuration|oauth-authorization-server)(/[^\s?#]+)?"#)),
+            .optional("allowedAudience", .list("AllowedAudienceList", of: .string("AllowedAudience"), atLeast: 1)),
+            .optional("allowedClients", .list("AllowedClientsList", of: .string("AllowedClient"), atLeast: 1)),
+            .optional(
+                "allowedScopes",
+                .list(
+                    "AllowedScopesType", of: .string("AllowedScopeType", 1...255, pattern: #"[\x21\x23-\x5B\x5D-\x7E]+"#), atLeast: 1)),
+            .optional("customClaims", .list("CustomClaimValidationsType", of: CustomClaimValidationType.schema, atLeast: 1)),
+            .optional("privateEndpoint", PrivateEndpointSchemas.endpoint),
+            .optional("privateEndpointOverrides", PrivateEndpointSchemas.overrides),
+            .optional("advertisedScopeMapping", .map("AdvertisedScopeMapping", .plainString, .plainString, 1...50)),
+            .optional("allowedWorkloadConfiguration", AllowedWorkloadConfiguration.schema),
+            .refused("certificateConfigurations", because: "certificates for private endpoints are not available here"),
+        ])
 }
 
 /// One claim of a token and what it must hold.
@@ -74,11 +82,13 @@ public struct CustomClaimValidationType: Shape {
         self.authorizingClaimMatchValue = authorizingClaimMatchValue
     }
 
-    public static let schema = Schema.structure("CustomClaimValidationType", [
-        .required("inboundTokenClaimName", .string("InboundTokenClaimNameType", 1...255, pattern: "[A-Za-z0-9_.-:]+")),
-        .required("inboundTokenClaimValueType", InboundTokenClaimValueType.schema),
-        .required("authorizingClaimMatchValue", AuthorizingClaimMatchValueType.schema),
-    ])
+    public static let schema = Schema.structure(
+        "CustomClaimValidationType",
+        [
+            .required("inboundTokenClaimName", .string("InboundTokenClaimNameType", 1...255, pattern: "[A-Za-z0-9_.-:]+")),
+            .required("inboundTokenClaimValueType", InboundTokenClaimValueType.schema),
+            .required("authorizingClaimMatchValue", AuthorizingClaimMatchValueType.schema),
+        ])
 }
 
 /// Kind of a claim's value.
@@ -99,10 +109,12 @@ public struct AuthorizingClaimMatchValueType: Shape {
         self.claimMatchOperator = claimMatchOperator
     }
 
-    public static let schema = Schema.structure("AuthorizingClaimMatchValueType", [
-        .required("claimMatchValue", ClaimMatchValueType.schema),
-        .required("claimMatchOperator", ClaimMatchOperatorType.schema),
-    ])
+    public static let schema = Schema.structure(
+        "AuthorizingClaimMatchValueType",
+        [
+            .required("claimMatchValue", ClaimMatchValueType.schema),
+            .required("claimMatchOperator", ClaimMatchOperatorType.schema),
+        ])
 }
 
 /// How a claim is compared.
@@ -124,10 +136,12 @@ public struct ClaimMatchValueType: Shape {
         self.matchValueStringList = matchValueStringList
     }
 
-    public static let schema = Schema.union("ClaimMatchValueType", [
-        .optional("matchValueString", matchValue),
-        .optional("matchValueStringList", .list("MatchValueStringList", of: matchValue, atLeast: 1)),
-    ])
+    public static let schema = Schema.union(
+        "ClaimMatchValueType",
+        [
+            .optional("matchValueString", matchValue),
+            .optional("matchValueStringList", .list("MatchValueStringList", of: matchValue, atLeast: 1)),
+        ])
 
     private static let matchValue = Schema.string("MatchValueString", 1...255, pattern: "[A-Za-z0-9_.-]+")
 }
@@ -142,10 +156,12 @@ public struct AllowedWorkloadConfiguration: Shape {
         self.workloadIdentities = workloadIdentities
     }
 
-    public static let schema = Schema.structure("AllowedWorkloadConfiguration", [
-        .optional("hostingEnvironments", .list("HostingEnvironments", of: HostingEnvironment.schema, 1...10)),
-        .optional("workloadIdentities", .list("WorkloadIdentities", of: .string("WorkloadIdentity", minimum: 1), 1...10)),
-    ])
+    public static let schema = Schema.structure(
+        "AllowedWorkloadConfiguration",
+        [
+            .optional("hostingEnvironments", .list("HostingEnvironments", of: HostingEnvironment.schema, 1...10)),
+            .optional("workloadIdentities", .list("WorkloadIdentities", of: .string("WorkloadIdentity", minimum: 1), 1...10)),
+        ])
 }
 
 /// A place a workload runs in.
@@ -156,7 +172,9 @@ public struct HostingEnvironment: Shape {
         self.arn = arn
     }
 
-    public static let schema = Schema.structure("HostingEnvironment", [
-        .required("arn", .string("HostingEnvironmentArn", 1...1024)),
-    ])
+    public static let schema = Schema.structure(
+        "HostingEnvironment",
+        [
+            .required("arn", .string("HostingEnvironmentArn", 1...1024))
+        ])
 }

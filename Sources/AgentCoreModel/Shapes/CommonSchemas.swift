@@ -9,7 +9,9 @@ extension Schema {
         pattern: "arn:aws(-[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:runtime/[a-zA-Z][a-zA-Z0-9_]{0,99}-[a-zA-Z0-9]{10}")
     static let agentRuntimeEndpointArn = string(
         "AgentRuntimeEndpointArn",
-        pattern: "arn:aws(-[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:runtime/[a-zA-Z][a-zA-Z0-9_]{0,99}-[a-zA-Z0-9]{10}/runtime-endpoint/[a-zA-Z][a-zA-Z0-9_]{0,47}")
+        pattern:
+            "arn:aws(-[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:runtime/[a-zA-Z][a-zA-Z0-9_]{0,99}-[a-zA-Z0-9]{10}/runtime-endpoint/[a-zA-Z][a-zA-Z0-9_]{0,47}"
+    )
     static let agentRuntimeEndpointId = string("AgentRuntimeEndpointId", pattern: "[a-zA-Z][a-zA-Z0-9_]{0,99}-[a-zA-Z0-9]{10}")
     static let endpointName = string("EndpointName", pattern: "[a-zA-Z][a-zA-Z0-9_]{0,47}", sensitive: true)
     static let description = string("Description", 1...4096, sensitive: true)

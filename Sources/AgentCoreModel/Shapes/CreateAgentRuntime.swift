@@ -52,27 +52,29 @@ public struct CreateAgentRuntimeRequest: OperationInput {
         self.resourceConfigurations = resourceConfigurations
     }
 
-    public static let schema = Schema.structure("CreateAgentRuntimeRequest", [
-        .required("agentRuntimeName", .agentRuntimeName),
-        .required("agentRuntimeArtifact", AgentRuntimeArtifact.schema),
-        .required("roleArn", .roleArn),
-        .optional("networkConfiguration", NetworkConfiguration.schema),
-        .idempotencyToken("clientToken", .clientToken),
-        .optional("description", .description),
-        .optional("authorizerConfiguration", AuthorizerConfiguration.schema),
-        .optional("requestHeaderConfiguration", RequestHeaderConfiguration.schema),
-        .optional("protocolConfiguration", ProtocolConfiguration.schema),
-        .optional("lifecycleConfiguration", LifecycleConfiguration.schema),
-        .optional("metadataConfiguration", RuntimeMetadataConfiguration.schema),
-        .optional("environmentVariables", .environmentVariablesMap),
-        .optional("filesystemConfigurations", FilesystemConfiguration.listSchema),
-        .optional("tags", .tagsMap),
-        .optional("hooksConfiguration", NewerSchemas.hooks),
-        .optional("platformVersion", NewerSchemas.platformVersion),
-        .optional("allowedPorts", NewerSchemas.allowedPorts),
-        .optional("resourceConfigurations", NewerSchemas.resourceConfigurations),
-        .refused("capacityProviderConfiguration", because: "capacity providers are not available here"),
-    ])
+    public static let schema = Schema.structure(
+        "CreateAgentRuntimeRequest",
+        [
+            .required("agentRuntimeName", .agentRuntimeName),
+            .required("agentRuntimeArtifact", AgentRuntimeArtifact.schema),
+            .required("roleArn", .roleArn),
+            .optional("networkConfiguration", NetworkConfiguration.schema),
+            .idempotencyToken("clientToken", .clientToken),
+            .optional("description", .description),
+            .optional("authorizerConfiguration", AuthorizerConfiguration.schema),
+            .optional("requestHeaderConfiguration", RequestHeaderConfiguration.schema),
+            .optional("protocolConfiguration", ProtocolConfiguration.schema),
+            .optional("lifecycleConfiguration", LifecycleConfiguration.schema),
+            .optional("metadataConfiguration", RuntimeMetadataConfiguration.schema),
+            .optional("environmentVariables", .environmentVariablesMap),
+            .optional("filesystemConfigurations", FilesystemConfiguration.listSchema),
+            .optional("tags", .tagsMap),
+            .optional("hooksConfiguration", NewerSchemas.hooks),
+            .optional("platformVersion", NewerSchemas.platformVersion),
+            .optional("allowedPorts", NewerSchemas.allowedPorts),
+            .optional("resourceConfigurations", NewerSchemas.resourceConfigurations),
+            .refused("capacityProviderConfiguration", because: "capacity providers are not available here"),
+        ])
 
     public static let operation = Operation.createAgentRuntime
 }
@@ -98,14 +100,16 @@ public struct CreateAgentRuntimeResponse: Shape {
         self.status = status
     }
 
-    public static let schema = Schema.structure("CreateAgentRuntimeResponse", [
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .optional("workloadIdentityDetails", WorkloadIdentityDetails.schema),
-        .required("agentRuntimeId", .agentRuntimeId),
-        .required("agentRuntimeVersion", .agentRuntimeVersion),
-        .required("createdAt", .dateTimestamp),
-        .required("status", .agentRuntimeStatus),
-    ])
+    public static let schema = Schema.structure(
+        "CreateAgentRuntimeResponse",
+        [
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .optional("workloadIdentityDetails", WorkloadIdentityDetails.schema),
+            .required("agentRuntimeId", .agentRuntimeId),
+            .required("agentRuntimeVersion", .agentRuntimeVersion),
+            .required("createdAt", .dateTimestamp),
+            .required("status", .agentRuntimeStatus),
+        ])
 }
 
 /// The identity that a runtime acts under; always one (contract §2).
@@ -116,7 +120,9 @@ public struct WorkloadIdentityDetails: Shape {
         self.workloadIdentityArn = workloadIdentityArn
     }
 
-    public static let schema = Schema.structure("WorkloadIdentityDetails", [
-        .required("workloadIdentityArn", .string("WorkloadIdentityArn", 1...1024)),
-    ])
+    public static let schema = Schema.structure(
+        "WorkloadIdentityDetails",
+        [
+            .required("workloadIdentityArn", .string("WorkloadIdentityArn", 1...1024))
+        ])
 }

@@ -20,14 +20,16 @@ public struct CreateAgentRuntimeEndpointRequest: OperationInput {
         self.tags = tags
     }
 
-    public static let schema = Schema.structure("CreateAgentRuntimeEndpointRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .required("name", .endpointName),
-        .optional("agentRuntimeVersion", .agentRuntimeVersion),
-        .optional("description", .agentEndpointDescription),
-        .idempotencyToken("clientToken", .clientToken),
-        .optional("tags", .tagsMap),
-    ])
+    public static let schema = Schema.structure(
+        "CreateAgentRuntimeEndpointRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .required("name", .endpointName),
+            .optional("agentRuntimeVersion", .agentRuntimeVersion),
+            .optional("description", .agentEndpointDescription),
+            .idempotencyToken("clientToken", .clientToken),
+            .optional("tags", .tagsMap),
+        ])
 
     public static let operation = Operation.createAgentRuntimeEndpoint
 }
@@ -55,13 +57,15 @@ public struct CreateAgentRuntimeEndpointResponse: Shape {
         self.createdAt = createdAt
     }
 
-    public static let schema = Schema.structure("CreateAgentRuntimeEndpointResponse", [
-        .required("targetVersion", .agentRuntimeVersion),
-        .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .optional("agentRuntimeId", .agentRuntimeId),
-        .optional("endpointName", .endpointName),
-        .required("status", .agentRuntimeEndpointStatus),
-        .required("createdAt", .dateTimestamp),
-    ])
+    public static let schema = Schema.structure(
+        "CreateAgentRuntimeEndpointResponse",
+        [
+            .required("targetVersion", .agentRuntimeVersion),
+            .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .optional("agentRuntimeId", .agentRuntimeId),
+            .optional("endpointName", .endpointName),
+            .required("status", .agentRuntimeEndpointStatus),
+            .required("createdAt", .dateTimestamp),
+        ])
 }

@@ -11,11 +11,13 @@ public struct DeleteAgentRuntimeRequest: OperationInput {
         self.agentRuntimeVersion = agentRuntimeVersion
     }
 
-    public static let schema = Schema.structure("DeleteAgentRuntimeRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .idempotencyToken("clientToken", .clientToken, in: .query("clientToken")),
-        .optional("agentRuntimeVersion", .agentRuntimeVersion, in: .query("version")),
-    ])
+    public static let schema = Schema.structure(
+        "DeleteAgentRuntimeRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .idempotencyToken("clientToken", .clientToken, in: .query("clientToken")),
+            .optional("agentRuntimeVersion", .agentRuntimeVersion, in: .query("version")),
+        ])
 
     public static let operation = Operation.deleteAgentRuntime
 }
@@ -33,9 +35,11 @@ public struct DeleteAgentRuntimeResponse: Shape {
         self.agentRuntimeVersion = agentRuntimeVersion
     }
 
-    public static let schema = Schema.structure("DeleteAgentRuntimeResponse", [
-        .required("status", .agentRuntimeStatus),
-        .optional("agentRuntimeId", .agentRuntimeId),
-        .optional("agentRuntimeVersion", .agentRuntimeVersion),
-    ])
+    public static let schema = Schema.structure(
+        "DeleteAgentRuntimeResponse",
+        [
+            .required("status", .agentRuntimeStatus),
+            .optional("agentRuntimeId", .agentRuntimeId),
+            .optional("agentRuntimeVersion", .agentRuntimeVersion),
+        ])
 }

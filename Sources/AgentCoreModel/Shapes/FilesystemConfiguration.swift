@@ -13,12 +13,14 @@ public struct FilesystemConfiguration: Shape {
         self.efsAccessPoint = efsAccessPoint
     }
 
-    public static let schema = Schema.union("FilesystemConfiguration", [
-        .optional("sessionStorage", SessionStorageConfiguration.schema),
-        .optional("s3FilesAccessPoint", S3FilesAccessPointConfiguration.schema),
-        .optional("efsAccessPoint", EfsAccessPointConfiguration.schema),
-        .refused("capacityProviderVolume", because: "capacity providers are not available here"),
-    ])
+    public static let schema = Schema.union(
+        "FilesystemConfiguration",
+        [
+            .optional("sessionStorage", SessionStorageConfiguration.schema),
+            .optional("s3FilesAccessPoint", S3FilesAccessPointConfiguration.schema),
+            .optional("efsAccessPoint", EfsAccessPointConfiguration.schema),
+            .refused("capacityProviderVolume", because: "capacity providers are not available here"),
+        ])
 
     static let listSchema = Schema.list("FilesystemConfigurations", of: schema, 0...5)
 
@@ -38,9 +40,11 @@ public struct SessionStorageConfiguration: Shape {
         self.mountPath = mountPath
     }
 
-    public static let schema = Schema.structure("SessionStorageConfiguration", [
-        .required("mountPath", FilesystemConfiguration.mountPathSchema),
-    ])
+    public static let schema = Schema.structure(
+        "SessionStorageConfiguration",
+        [
+            .required("mountPath", FilesystemConfiguration.mountPathSchema)
+        ])
 }
 
 /// An S3 Files access point.
@@ -53,12 +57,16 @@ public struct S3FilesAccessPointConfiguration: Shape {
         self.mountPath = mountPath
     }
 
-    public static let schema = Schema.structure("S3FilesAccessPointConfiguration", [
-        .required("accessPointArn", .string(
-                "S3FilesAccessPointArn", 0...256,
-                pattern: "arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}")),
-        .required("mountPath", FilesystemConfiguration.mountPathSchema),
-    ])
+    public static let schema = Schema.structure(
+        "S3FilesAccessPointConfiguration",
+        [
+            .required(
+                "accessPointArn",
+                .string(
+                    "S3FilesAccessPointArn", 0...256,
+                    pattern: "arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}")),
+            .required("mountPath", FilesystemConfiguration.mountPathSchema),
+        ])
 }
 
 /// An EFS access point.
@@ -71,10 +79,14 @@ public struct EfsAccessPointConfiguration: Shape {
         self.mountPath = mountPath
     }
 
-    public static let schema = Schema.structure("EfsAccessPointConfiguration", [
-        .required("accessPointArn", .string(
-                "EfsAccessPointArn", 0...128,
-                pattern: "arn:aws[-a-z]*:elasticfilesystem:[0-9a-z-:]+:access-point/fsap-[0-9a-f]{8,40}")),
-        .required("mountPath", FilesystemConfiguration.mountPathSchema),
-    ])
+    public static let schema = Schema.structure(
+        "EfsAccessPointConfiguration",
+        [
+            .required(
+                "accessPointArn",
+                .string(
+                    "EfsAccessPointArn", 0...128,
+                    pattern: "arn:aws[-a-z]*:elasticfilesystem:[0-9a-z-:]+:access-point/fsap-[0-9a-f]{8,40}")),
+            .required("mountPath", FilesystemConfiguration.mountPathSchema),
+        ])
 }

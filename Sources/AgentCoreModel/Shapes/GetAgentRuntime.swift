@@ -9,10 +9,12 @@ public struct GetAgentRuntimeRequest: OperationInput {
         self.agentRuntimeVersion = agentRuntimeVersion
     }
 
-    public static let schema = Schema.structure("GetAgentRuntimeRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .optional("agentRuntimeVersion", .agentRuntimeVersion, in: .query("version")),
-    ])
+    public static let schema = Schema.structure(
+        "GetAgentRuntimeRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .optional("agentRuntimeVersion", .agentRuntimeVersion, in: .query("version")),
+        ])
 
     public static let operation = Operation.getAgentRuntime
 }
@@ -84,30 +86,32 @@ public struct GetAgentRuntimeResponse: Shape {
         self.resourceConfigurations = resourceConfigurations
     }
 
-    public static let schema = Schema.structure("GetAgentRuntimeResponse", [
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .required("agentRuntimeName", .agentRuntimeName),
-        .required("agentRuntimeId", .agentRuntimeId),
-        .required("agentRuntimeVersion", .agentRuntimeVersion),
-        .required("createdAt", .dateTimestamp),
-        .required("lastUpdatedAt", .dateTimestamp),
-        .required("roleArn", .roleArn),
-        .required("networkConfiguration", NetworkConfiguration.schema),
-        .required("status", .agentRuntimeStatus),
-        .required("lifecycleConfiguration", LifecycleConfiguration.schema),
-        .optional("failureReason", .plainString),
-        .optional("description", .description),
-        .optional("workloadIdentityDetails", WorkloadIdentityDetails.schema),
-        .optional("agentRuntimeArtifact", AgentRuntimeArtifact.schema),
-        .optional("protocolConfiguration", ProtocolConfiguration.schema),
-        .optional("environmentVariables", .environmentVariablesMap),
-        .optional("authorizerConfiguration", AuthorizerConfiguration.schema),
-        .optional("requestHeaderConfiguration", RequestHeaderConfiguration.schema),
-        .optional("metadataConfiguration", RuntimeMetadataConfiguration.schema),
-        .optional("filesystemConfigurations", FilesystemConfiguration.listSchema),
-        .optional("hooksConfiguration", NewerSchemas.hooks),
-        .optional("platformVersion", NewerSchemas.platformVersion),
-        .optional("allowedPorts", NewerSchemas.allowedPorts),
-        .optional("resourceConfigurations", NewerSchemas.resourceConfigurations),
-    ])
+    public static let schema = Schema.structure(
+        "GetAgentRuntimeResponse",
+        [
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .required("agentRuntimeName", .agentRuntimeName),
+            .required("agentRuntimeId", .agentRuntimeId),
+            .required("agentRuntimeVersion", .agentRuntimeVersion),
+            .required("createdAt", .dateTimestamp),
+            .required("lastUpdatedAt", .dateTimestamp),
+            .required("roleArn", .roleArn),
+            .required("networkConfiguration", NetworkConfiguration.schema),
+            .required("status", .agentRuntimeStatus),
+            .required("lifecycleConfiguration", LifecycleConfiguration.schema),
+            .optional("failureReason", .plainString),
+            .optional("description", .description),
+            .optional("workloadIdentityDetails", WorkloadIdentityDetails.schema),
+            .optional("agentRuntimeArtifact", AgentRuntimeArtifact.schema),
+            .optional("protocolConfiguration", ProtocolConfiguration.schema),
+            .optional("environmentVariables", .environmentVariablesMap),
+            .optional("authorizerConfiguration", AuthorizerConfiguration.schema),
+            .optional("requestHeaderConfiguration", RequestHeaderConfiguration.schema),
+            .optional("metadataConfiguration", RuntimeMetadataConfiguration.schema),
+            .optional("filesystemConfigurations", FilesystemConfiguration.listSchema),
+            .optional("hooksConfiguration", NewerSchemas.hooks),
+            .optional("platformVersion", NewerSchemas.platformVersion),
+            .optional("allowedPorts", NewerSchemas.allowedPorts),
+            .optional("resourceConfigurations", NewerSchemas.resourceConfigurations),
+        ])
 }

@@ -8,10 +8,12 @@ public struct GetAgentRuntimeEndpointRequest: OperationInput {
         self.endpointName = endpointName
     }
 
-    public static let schema = Schema.structure("GetAgentRuntimeEndpointRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .required("endpointName", .endpointName, in: .path),
-    ])
+    public static let schema = Schema.structure(
+        "GetAgentRuntimeEndpointRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .required("endpointName", .endpointName, in: .path),
+        ])
 
     public static let operation = Operation.getAgentRuntimeEndpoint
 }
@@ -50,19 +52,21 @@ public struct GetAgentRuntimeEndpointResponse: Shape {
         self.id = id
     }
 
-    public static let schema = Schema.structure("GetAgentRuntimeEndpointResponse", [
-        .optional("liveVersion", .agentRuntimeVersion),
-        .optional("targetVersion", .agentRuntimeVersion),
-        .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .optional("description", .agentEndpointDescription),
-        .required("status", .agentRuntimeEndpointStatus),
-        .required("createdAt", .dateTimestamp),
-        .required("lastUpdatedAt", .dateTimestamp),
-        .optional("failureReason", .plainString),
-        .required("name", .endpointName),
-        .required("id", .agentRuntimeEndpointId),
-    ])
+    public static let schema = Schema.structure(
+        "GetAgentRuntimeEndpointResponse",
+        [
+            .optional("liveVersion", .agentRuntimeVersion),
+            .optional("targetVersion", .agentRuntimeVersion),
+            .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .optional("description", .agentEndpointDescription),
+            .required("status", .agentRuntimeEndpointStatus),
+            .required("createdAt", .dateTimestamp),
+            .required("lastUpdatedAt", .dateTimestamp),
+            .optional("failureReason", .plainString),
+            .required("name", .endpointName),
+            .required("id", .agentRuntimeEndpointId),
+        ])
 }
 
 /// Input of DeleteAgentRuntimeEndpoint.
@@ -77,11 +81,13 @@ public struct DeleteAgentRuntimeEndpointRequest: OperationInput {
         self.clientToken = clientToken
     }
 
-    public static let schema = Schema.structure("DeleteAgentRuntimeEndpointRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .required("endpointName", .endpointName, in: .path),
-        .idempotencyToken("clientToken", .clientToken, in: .query("clientToken")),
-    ])
+    public static let schema = Schema.structure(
+        "DeleteAgentRuntimeEndpointRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .required("endpointName", .endpointName, in: .path),
+            .idempotencyToken("clientToken", .clientToken, in: .query("clientToken")),
+        ])
 
     public static let operation = Operation.deleteAgentRuntimeEndpoint
 }
@@ -98,9 +104,11 @@ public struct DeleteAgentRuntimeEndpointResponse: Shape {
         self.endpointName = endpointName
     }
 
-    public static let schema = Schema.structure("DeleteAgentRuntimeEndpointResponse", [
-        .required("status", .agentRuntimeEndpointStatus),
-        .optional("agentRuntimeId", .agentRuntimeId),
-        .optional("endpointName", .endpointName),
-    ])
+    public static let schema = Schema.structure(
+        "DeleteAgentRuntimeEndpointResponse",
+        [
+            .required("status", .agentRuntimeEndpointStatus),
+            .optional("agentRuntimeId", .agentRuntimeId),
+            .optional("endpointName", .endpointName),
+        ])
 }

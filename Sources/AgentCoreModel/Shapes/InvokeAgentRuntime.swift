@@ -43,24 +43,27 @@ public struct InvokeAgentRuntimeRequest: OperationInput {
         self.accountId = accountId
     }
 
-    public static let schema = Schema.structure("InvokeAgentRuntimeRequest", [
-        .optional("contentType", .string("MimeType", 1...256), in: .header("Content-Type")),
-        .optional("accept", .string("MimeType", 1...256), in: .header("Accept")),
-        .optional("mcpSessionId", .string("StringType", 1...1024), in: .header("Mcp-Session-Id")),
-        .idempotencyToken("runtimeSessionId", .string("SessionType", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
-        .optional("mcpProtocolVersion", .string("StringType", 1...1024), in: .header("Mcp-Protocol-Version")),
-        .optional("mcpMethod", .string("StringType", 1...1024), in: .header("Mcp-Method")),
-        .optional("mcpName", .string("StringType", 1...1024), in: .header("Mcp-Name")),
-        .optional("runtimeUserId", .string("StringType", 1...1024), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-User-Id")),
-        .optional("traceId", .string("InvokeAgentRuntimeRequestTraceIdString", 0...128), in: .header("X-Amzn-Trace-Id")),
-        .optional("traceParent", .string("InvokeAgentRuntimeRequestTraceParentString", 0...128), in: .header("traceparent")),
-        .optional("traceState", .string("InvokeAgentRuntimeRequestTraceStateString", 0...512), in: .header("tracestate")),
-        .optional("baggage", .string("InvokeAgentRuntimeRequestBaggageString", 0...8192), in: .header("baggage")),
-        .required("agentRuntimeArn", .plainString, in: .path),
-        .optional("qualifier", .plainString, in: .query("qualifier")),
-        .optional("accountId", .string("InvokeAgentRuntimeRequestAccountIdString", pattern: "[0-9]{12}"), in: .query("accountId")),
-        .required("payload", Schema("Body", .blob(length: .init(0...100_000_000)), sensitive: true), in: .payload),
-    ])
+    public static let schema = Schema.structure(
+        "InvokeAgentRuntimeRequest",
+        [
+            .optional("contentType", .string("MimeType", 1...256), in: .header("Content-Type")),
+            .optional("accept", .string("MimeType", 1...256), in: .header("Accept")),
+            .optional("mcpSessionId", .string("StringType", 1...1024), in: .header("Mcp-Session-Id")),
+            .idempotencyToken(
+                "runtimeSessionId", .string("SessionType", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
+            .optional("mcpProtocolVersion", .string("StringType", 1...1024), in: .header("Mcp-Protocol-Version")),
+            .optional("mcpMethod", .string("StringType", 1...1024), in: .header("Mcp-Method")),
+            .optional("mcpName", .string("StringType", 1...1024), in: .header("Mcp-Name")),
+            .optional("runtimeUserId", .string("StringType", 1...1024), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-User-Id")),
+            .optional("traceId", .string("InvokeAgentRuntimeRequestTraceIdString", 0...128), in: .header("X-Amzn-Trace-Id")),
+            .optional("traceParent", .string("InvokeAgentRuntimeRequestTraceParentString", 0...128), in: .header("traceparent")),
+            .optional("traceState", .string("InvokeAgentRuntimeRequestTraceStateString", 0...512), in: .header("tracestate")),
+            .optional("baggage", .string("InvokeAgentRuntimeRequestBaggageString", 0...8192), in: .header("baggage")),
+            .required("agentRuntimeArn", .plainString, in: .path),
+            .optional("qualifier", .plainString, in: .query("qualifier")),
+            .optional("accountId", .string("InvokeAgentRuntimeRequestAccountIdString", pattern: "[0-9]{12}"), in: .query("accountId")),
+            .required("payload", Schema("Body", .blob(length: .init(0...100_000_000)), sensitive: true), in: .payload),
+        ])
 
     public static let operation = Operation.invokeAgentRuntime
 }
@@ -94,16 +97,18 @@ public struct InvokeAgentRuntimeResponse: Shape {
         self.statusCode = statusCode
     }
 
-    public static let schema = Schema.structure("InvokeAgentRuntimeResponse", [
-        .optional("runtimeSessionId", .string("SessionId", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
-        .optional("mcpSessionId", .string("McpSessionId", 1...1024), in: .header("Mcp-Session-Id")),
-        .optional("mcpProtocolVersion", .plainString, in: .header("Mcp-Protocol-Version")),
-        .optional("traceId", .plainString, in: .header("X-Amzn-Trace-Id")),
-        .optional("traceParent", .plainString, in: .header("traceparent")),
-        .optional("traceState", .plainString, in: .header("tracestate")),
-        .optional("baggage", .plainString, in: .header("baggage")),
-        .required("contentType", .plainString, in: .header("Content-Type")),
-        .optional("response", Schema("ResponseStream", .blob(length: .none), sensitive: true), in: .payload),
-        .optional("statusCode", .integer("HttpResponseCode"), in: .statusCode),
-    ])
+    public static let schema = Schema.structure(
+        "InvokeAgentRuntimeResponse",
+        [
+            .optional("runtimeSessionId", .string("SessionId", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
+            .optional("mcpSessionId", .string("McpSessionId", 1...1024), in: .header("Mcp-Session-Id")),
+            .optional("mcpProtocolVersion", .plainString, in: .header("Mcp-Protocol-Version")),
+            .optional("traceId", .plainString, in: .header("X-Amzn-Trace-Id")),
+            .optional("traceParent", .plainString, in: .header("traceparent")),
+            .optional("traceState", .plainString, in: .header("tracestate")),
+            .optional("baggage", .plainString, in: .header("baggage")),
+            .required("contentType", .plainString, in: .header("Content-Type")),
+            .optional("response", Schema("ResponseStream", .blob(length: .none), sensitive: true), in: .payload),
+            .optional("statusCode", .integer("HttpResponseCode"), in: .statusCode),
+        ])
 }

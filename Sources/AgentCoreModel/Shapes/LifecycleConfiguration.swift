@@ -10,10 +10,12 @@ public struct LifecycleConfiguration: Shape {
         self.maxLifetime = maxLifetime
     }
 
-    public static let schema = Schema.structure("LifecycleConfiguration", [
-        .optional("idleRuntimeSessionTimeout", .integer("LifecycleConfigurationIdleRuntimeSessionTimeoutInteger", 60...28800)),
-        .optional("maxLifetime", .integer("LifecycleConfigurationMaxLifetimeInteger", 60...28800)),
-    ])
+    public static let schema = Schema.structure(
+        "LifecycleConfiguration",
+        [
+            .optional("idleRuntimeSessionTimeout", .integer("LifecycleConfigurationIdleRuntimeSessionTimeoutInteger", 60...28800)),
+            .optional("maxLifetime", .integer("LifecycleConfigurationMaxLifetimeInteger", 60...28800)),
+        ])
 
     /// Seconds when nothing is given (contract §3).
     public static let defaultIdleTimeout = 900

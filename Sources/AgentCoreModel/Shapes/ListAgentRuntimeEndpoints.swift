@@ -11,11 +11,13 @@ public struct ListAgentRuntimeEndpointsRequest: OperationInput {
         self.nextToken = nextToken
     }
 
-    public static let schema = Schema.structure("ListAgentRuntimeEndpointsRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .optional("maxResults", .maxResults, in: .query("maxResults")),
-        .optional("nextToken", .nextToken, in: .query("nextToken")),
-    ])
+    public static let schema = Schema.structure(
+        "ListAgentRuntimeEndpointsRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .optional("maxResults", .maxResults, in: .query("maxResults")),
+            .optional("nextToken", .nextToken, in: .query("nextToken")),
+        ])
 
     public static let operation = Operation.listAgentRuntimeEndpoints
 }
@@ -30,10 +32,12 @@ public struct ListAgentRuntimeEndpointsResponse: Shape {
         self.nextToken = nextToken
     }
 
-    public static let schema = Schema.structure("ListAgentRuntimeEndpointsResponse", [
-        .required("runtimeEndpoints", .list("AgentRuntimeEndpoints", of: AgentRuntimeEndpoint.schema)),
-        .optional("nextToken", .nextToken),
-    ])
+    public static let schema = Schema.structure(
+        "ListAgentRuntimeEndpointsResponse",
+        [
+            .required("runtimeEndpoints", .list("AgentRuntimeEndpoints", of: AgentRuntimeEndpoint.schema)),
+            .optional("nextToken", .nextToken),
+        ])
 }
 
 /// One line of the list of endpoints.
@@ -68,16 +72,18 @@ public struct AgentRuntimeEndpoint: Shape {
         self.lastUpdatedAt = lastUpdatedAt
     }
 
-    public static let schema = Schema.structure("AgentRuntimeEndpoint", [
-        .required("name", .endpointName),
-        .optional("liveVersion", .agentRuntimeVersion),
-        .optional("targetVersion", .agentRuntimeVersion),
-        .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .required("status", .agentRuntimeEndpointStatus),
-        .required("id", .agentRuntimeEndpointId),
-        .optional("description", .agentEndpointDescription),
-        .required("createdAt", .dateTimestamp),
-        .required("lastUpdatedAt", .dateTimestamp),
-    ])
+    public static let schema = Schema.structure(
+        "AgentRuntimeEndpoint",
+        [
+            .required("name", .endpointName),
+            .optional("liveVersion", .agentRuntimeVersion),
+            .optional("targetVersion", .agentRuntimeVersion),
+            .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .required("status", .agentRuntimeEndpointStatus),
+            .required("id", .agentRuntimeEndpointId),
+            .optional("description", .agentEndpointDescription),
+            .required("createdAt", .dateTimestamp),
+            .required("lastUpdatedAt", .dateTimestamp),
+        ])
 }

@@ -9,10 +9,12 @@ public struct ListAgentRuntimesRequest: OperationInput {
         self.nextToken = nextToken
     }
 
-    public static let schema = Schema.structure("ListAgentRuntimesRequest", [
-        .optional("maxResults", .maxResults, in: .query("maxResults")),
-        .optional("nextToken", .nextToken, in: .query("nextToken")),
-    ])
+    public static let schema = Schema.structure(
+        "ListAgentRuntimesRequest",
+        [
+            .optional("maxResults", .maxResults, in: .query("maxResults")),
+            .optional("nextToken", .nextToken, in: .query("nextToken")),
+        ])
 
     public static let operation = Operation.listAgentRuntimes
 }
@@ -27,10 +29,12 @@ public struct ListAgentRuntimesResponse: Shape {
         self.nextToken = nextToken
     }
 
-    public static let schema = Schema.structure("ListAgentRuntimesResponse", [
-        .required("agentRuntimes", .list("AgentRuntimes", of: AgentRuntime.schema)),
-        .optional("nextToken", .nextToken),
-    ])
+    public static let schema = Schema.structure(
+        "ListAgentRuntimesResponse",
+        [
+            .required("agentRuntimes", .list("AgentRuntimes", of: AgentRuntime.schema)),
+            .optional("nextToken", .nextToken),
+        ])
 }
 
 /// Input of ListAgentRuntimeVersions.
@@ -46,11 +50,13 @@ public struct ListAgentRuntimeVersionsRequest: OperationInput {
         self.nextToken = nextToken
     }
 
-    public static let schema = Schema.structure("ListAgentRuntimeVersionsRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .optional("maxResults", .maxResults, in: .query("maxResults")),
-        .optional("nextToken", .nextToken, in: .query("nextToken")),
-    ])
+    public static let schema = Schema.structure(
+        "ListAgentRuntimeVersionsRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .optional("maxResults", .maxResults, in: .query("maxResults")),
+            .optional("nextToken", .nextToken, in: .query("nextToken")),
+        ])
 
     public static let operation = Operation.listAgentRuntimeVersions
 }
@@ -65,10 +71,12 @@ public struct ListAgentRuntimeVersionsResponse: Shape {
         self.nextToken = nextToken
     }
 
-    public static let schema = Schema.structure("ListAgentRuntimeVersionsResponse", [
-        .required("agentRuntimes", .list("AgentRuntimes", of: AgentRuntime.schema)),
-        .optional("nextToken", .nextToken),
-    ])
+    public static let schema = Schema.structure(
+        "ListAgentRuntimeVersionsResponse",
+        [
+            .required("agentRuntimes", .list("AgentRuntimes", of: AgentRuntime.schema)),
+            .optional("nextToken", .nextToken),
+        ])
 }
 
 /// One line of a list: a runtime at its newest version, or one of its versions.
@@ -95,13 +103,15 @@ public struct AgentRuntime: Shape {
         self.status = status
     }
 
-    public static let schema = Schema.structure("AgentRuntime", [
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .required("agentRuntimeId", .agentRuntimeId),
-        .required("agentRuntimeVersion", .agentRuntimeVersion),
-        .required("agentRuntimeName", .agentRuntimeName),
-        .optional("description", .description),
-        .required("lastUpdatedAt", .dateTimestamp),
-        .required("status", .agentRuntimeStatus),
-    ])
+    public static let schema = Schema.structure(
+        "AgentRuntime",
+        [
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .required("agentRuntimeId", .agentRuntimeId),
+            .required("agentRuntimeVersion", .agentRuntimeVersion),
+            .required("agentRuntimeName", .agentRuntimeName),
+            .optional("description", .description),
+            .required("lastUpdatedAt", .dateTimestamp),
+            .required("status", .agentRuntimeStatus),
+        ])
 }

@@ -16,10 +16,12 @@ public struct NetworkConfiguration: Shape {
         self.networkModeConfig = networkModeConfig
     }
 
-    public static let schema = Schema.structure("NetworkConfiguration", [
-        .required("networkMode", NetworkMode.schema),
-        .optional("networkModeConfig", VpcConfig.schema),
-    ])
+    public static let schema = Schema.structure(
+        "NetworkConfiguration",
+        [
+            .required("networkMode", NetworkMode.schema),
+            .optional("networkModeConfig", VpcConfig.schema),
+        ])
 }
 
 /// The network of a `VPC` runtime.
@@ -35,9 +37,11 @@ public struct VpcConfig: Shape {
         self.requireServiceS3Endpoint = requireServiceS3Endpoint
     }
 
-    public static let schema = Schema.structure("VpcConfig", [
-        .required("securityGroups", .list("SecurityGroups", of: .string("SecurityGroupId", pattern: "sg-[0-9a-zA-Z]{8,17}"), 1...16)),
-        .required("subnets", .list("Subnets", of: .string("SubnetId", pattern: "subnet-[0-9a-zA-Z]{8,17}"), 1...16)),
-        .optional("requireServiceS3Endpoint", .boolean),
-    ])
+    public static let schema = Schema.structure(
+        "VpcConfig",
+        [
+            .required("securityGroups", .list("SecurityGroups", of: .string("SecurityGroupId", pattern: "sg-[0-9a-zA-Z]{8,17}"), 1...16)),
+            .required("subnets", .list("Subnets", of: .string("SubnetId", pattern: "subnet-[0-9a-zA-Z]{8,17}"), 1...16)),
+            .optional("requireServiceS3Endpoint", .boolean),
+        ])
 }

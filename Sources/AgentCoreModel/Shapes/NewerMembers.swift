@@ -2,25 +2,45 @@
 /// stored and returned as they came; nothing acts on them yet.
 enum NewerSchemas {
     /// `build.warmup.action.httpPost`: a request to make before a version is READY.
-    static let hooks = Schema.structure("HooksConfiguration", [
-        .optional("build", .structure("BuildHooks", [
-            .optional("warmup", .structure("WarmupHook", [
-                .optional("action", .union("HookAction", [
-                    .optional("httpPost", .structure("HttpPostAction", [
-                        .required("path", .string("HookPath", 1...32, pattern: "/[A-Za-z0-9._~/-]*")),
-                        .optional("port", .agentPort),
-                    ])),
-                ])),
-            ])),
-        ])),
-    ])
+    static let hooks = Schema.structure(
+        "HooksConfiguration",
+        [
+            .optional(
+                "build",
+                .structure(
+                    "BuildHooks",
+                    [
+                        .optional(
+                            "warmup",
+                            .structure(
+                                "WarmupHook",
+                                [
+                                    .optional(
+                                        "action",
+                                        .union(
+                                            "HookAction",
+                                            [
+                                                .optional(
+                                                    "httpPost",
+                                                    .structure(
+                                                        "HttpPostAction",
+                                                        [
+                                                            .required("path", .string("HookPath", 1...32, pattern: "/[A-Za-z0-9._~/-]*")),
+                                                            .optional("port", .agentPort),
+                                                        ]))
+                                            ]))
+                                ]))
+                    ]))
+        ])
 
     static let allowedPorts = Schema.list(
         "AllowedPorts",
-        of: .union("AllowedPort", [
-            .optional("port", .agentPort),
-            .optional("portRange", .structure("PortRange", [.required("from", .agentPort), .required("to", .agentPort)])),
-        ]), 1...5)
+        of: .union(
+            "AllowedPort",
+            [
+                .optional("port", .agentPort),
+                .optional("portRange", .structure("PortRange", [.required("from", .agentPort), .required("to", .agentPort)])),
+            ]), 1...5)
 
     static let platformVersion = Schema.string("PlatformVersion", 1...128, pattern: #"[^\s]+"#)
 

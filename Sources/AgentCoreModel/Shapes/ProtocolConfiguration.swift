@@ -22,11 +22,13 @@ public struct ProtocolConfiguration: Shape {
         self.path = path
     }
 
-    public static let schema = Schema.structure("ProtocolConfiguration", [
-        .required("serverProtocol", ServerProtocol.schema),
-        .optional("port", .agentPort),
-        .optional("path", .agentPath),
-    ])
+    public static let schema = Schema.structure(
+        "ProtocolConfiguration",
+        [
+            .required("serverProtocol", ServerProtocol.schema),
+            .optional("port", .agentPort),
+            .optional("path", .agentPath),
+        ])
 }
 
 /// Which headers of a caller reach the agent: exactly one member is set.
@@ -37,10 +39,14 @@ public struct RequestHeaderConfiguration: Shape {
         self.requestHeaderAllowlist = requestHeaderAllowlist
     }
 
-    public static let schema = Schema.union("RequestHeaderConfiguration", [
-        .optional("requestHeaderAllowlist", .list(
-                "RequestHeaderAllowlist", of: .string("HeaderName", 1...256, pattern: "[A-Za-z][A-Za-z0-9_-]{0,255}"), 1...20)),
-    ])
+    public static let schema = Schema.union(
+        "RequestHeaderConfiguration",
+        [
+            .optional(
+                "requestHeaderAllowlist",
+                .list(
+                    "RequestHeaderAllowlist", of: .string("HeaderName", 1...256, pattern: "[A-Za-z][A-Za-z0-9_-]{0,255}"), 1...20))
+        ])
 }
 
 /// Instance metadata settings: stored and returned, never enforced (contract §12).
@@ -51,7 +57,9 @@ public struct RuntimeMetadataConfiguration: Shape {
         self.requireMMDSV2 = requireMMDSV2
     }
 
-    public static let schema = Schema.structure("RuntimeMetadataConfiguration", [
-        .required("requireMMDSV2", .boolean),
-    ])
+    public static let schema = Schema.structure(
+        "RuntimeMetadataConfiguration",
+        [
+            .required("requireMMDSV2", .boolean)
+        ])
 }

@@ -14,12 +14,14 @@ public struct StopRuntimeSessionRequest: OperationInput {
         self.clientToken = clientToken
     }
 
-    public static let schema = Schema.structure("StopRuntimeSessionRequest", [
-        .required("runtimeSessionId", .string("SessionType", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
-        .required("agentRuntimeArn", .plainString, in: .path),
-        .optional("qualifier", .plainString, in: .query("qualifier")),
-        .idempotencyToken("clientToken", .clientToken),
-    ])
+    public static let schema = Schema.structure(
+        "StopRuntimeSessionRequest",
+        [
+            .required("runtimeSessionId", .string("SessionType", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
+            .required("agentRuntimeArn", .plainString, in: .path),
+            .optional("qualifier", .plainString, in: .query("qualifier")),
+            .idempotencyToken("clientToken", .clientToken),
+        ])
 
     public static let operation = Operation.stopRuntimeSession
 }
@@ -35,8 +37,10 @@ public struct StopRuntimeSessionResponse: Shape {
         self.statusCode = statusCode
     }
 
-    public static let schema = Schema.structure("StopRuntimeSessionResponse", [
-        .optional("runtimeSessionId", .string("SessionId", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
-        .optional("statusCode", .integer("HttpResponseCode"), in: .statusCode),
-    ])
+    public static let schema = Schema.structure(
+        "StopRuntimeSessionResponse",
+        [
+            .optional("runtimeSessionId", .string("SessionId", 33...256), in: .header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")),
+            .optional("statusCode", .integer("HttpResponseCode"), in: .statusCode),
+        ])
 }

@@ -49,26 +49,28 @@ public struct UpdateAgentRuntimeRequest: OperationInput {
         self.resourceConfigurations = resourceConfigurations
     }
 
-    public static let schema = Schema.structure("UpdateAgentRuntimeRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .required("agentRuntimeArtifact", AgentRuntimeArtifact.schema),
-        .required("roleArn", .roleArn),
-        .optional("networkConfiguration", NetworkConfiguration.schema),
-        .optional("description", .description),
-        .optional("authorizerConfiguration", AuthorizerConfiguration.schema),
-        .optional("requestHeaderConfiguration", RequestHeaderConfiguration.schema),
-        .optional("protocolConfiguration", ProtocolConfiguration.schema),
-        .optional("lifecycleConfiguration", LifecycleConfiguration.schema),
-        .optional("metadataConfiguration", RuntimeMetadataConfiguration.schema),
-        .optional("environmentVariables", .environmentVariablesMap),
-        .optional("filesystemConfigurations", FilesystemConfiguration.listSchema),
-        .idempotencyToken("clientToken", .clientToken),
-        .optional("hooksConfiguration", NewerSchemas.hooks),
-        .optional("platformVersion", NewerSchemas.platformVersion),
-        .optional("allowedPorts", NewerSchemas.allowedPorts),
-        .optional("resourceConfigurations", NewerSchemas.resourceConfigurations),
-        .refused("capacityProviderConfiguration", because: "capacity providers are not available here"),
-    ])
+    public static let schema = Schema.structure(
+        "UpdateAgentRuntimeRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .required("agentRuntimeArtifact", AgentRuntimeArtifact.schema),
+            .required("roleArn", .roleArn),
+            .optional("networkConfiguration", NetworkConfiguration.schema),
+            .optional("description", .description),
+            .optional("authorizerConfiguration", AuthorizerConfiguration.schema),
+            .optional("requestHeaderConfiguration", RequestHeaderConfiguration.schema),
+            .optional("protocolConfiguration", ProtocolConfiguration.schema),
+            .optional("lifecycleConfiguration", LifecycleConfiguration.schema),
+            .optional("metadataConfiguration", RuntimeMetadataConfiguration.schema),
+            .optional("environmentVariables", .environmentVariablesMap),
+            .optional("filesystemConfigurations", FilesystemConfiguration.listSchema),
+            .idempotencyToken("clientToken", .clientToken),
+            .optional("hooksConfiguration", NewerSchemas.hooks),
+            .optional("platformVersion", NewerSchemas.platformVersion),
+            .optional("allowedPorts", NewerSchemas.allowedPorts),
+            .optional("resourceConfigurations", NewerSchemas.resourceConfigurations),
+            .refused("capacityProviderConfiguration", because: "capacity providers are not available here"),
+        ])
 
     public static let operation = Operation.updateAgentRuntime
 }
@@ -96,13 +98,15 @@ public struct UpdateAgentRuntimeResponse: Shape {
         self.status = status
     }
 
-    public static let schema = Schema.structure("UpdateAgentRuntimeResponse", [
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .required("agentRuntimeId", .agentRuntimeId),
-        .optional("workloadIdentityDetails", WorkloadIdentityDetails.schema),
-        .required("agentRuntimeVersion", .agentRuntimeVersion),
-        .required("createdAt", .dateTimestamp),
-        .required("lastUpdatedAt", .dateTimestamp),
-        .required("status", .agentRuntimeStatus),
-    ])
+    public static let schema = Schema.structure(
+        "UpdateAgentRuntimeResponse",
+        [
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .required("agentRuntimeId", .agentRuntimeId),
+            .optional("workloadIdentityDetails", WorkloadIdentityDetails.schema),
+            .required("agentRuntimeVersion", .agentRuntimeVersion),
+            .required("createdAt", .dateTimestamp),
+            .required("lastUpdatedAt", .dateTimestamp),
+            .required("status", .agentRuntimeStatus),
+        ])
 }

@@ -17,13 +17,15 @@ public struct UpdateAgentRuntimeEndpointRequest: OperationInput {
         self.clientToken = clientToken
     }
 
-    public static let schema = Schema.structure("UpdateAgentRuntimeEndpointRequest", [
-        .required("agentRuntimeId", .agentRuntimeId, in: .path),
-        .required("endpointName", .endpointName, in: .path),
-        .optional("agentRuntimeVersion", .agentRuntimeVersion),
-        .optional("description", .agentEndpointDescription),
-        .idempotencyToken("clientToken", .clientToken),
-    ])
+    public static let schema = Schema.structure(
+        "UpdateAgentRuntimeEndpointRequest",
+        [
+            .required("agentRuntimeId", .agentRuntimeId, in: .path),
+            .required("endpointName", .endpointName, in: .path),
+            .optional("agentRuntimeVersion", .agentRuntimeVersion),
+            .optional("description", .agentEndpointDescription),
+            .idempotencyToken("clientToken", .clientToken),
+        ])
 
     public static let operation = Operation.updateAgentRuntimeEndpoint
 }
@@ -53,13 +55,15 @@ public struct UpdateAgentRuntimeEndpointResponse: Shape {
         self.lastUpdatedAt = lastUpdatedAt
     }
 
-    public static let schema = Schema.structure("UpdateAgentRuntimeEndpointResponse", [
-        .optional("liveVersion", .agentRuntimeVersion),
-        .optional("targetVersion", .agentRuntimeVersion),
-        .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
-        .required("agentRuntimeArn", .agentRuntimeArn),
-        .required("status", .agentRuntimeEndpointStatus),
-        .required("createdAt", .dateTimestamp),
-        .required("lastUpdatedAt", .dateTimestamp),
-    ])
+    public static let schema = Schema.structure(
+        "UpdateAgentRuntimeEndpointResponse",
+        [
+            .optional("liveVersion", .agentRuntimeVersion),
+            .optional("targetVersion", .agentRuntimeVersion),
+            .required("agentRuntimeEndpointArn", .agentRuntimeEndpointArn),
+            .required("agentRuntimeArn", .agentRuntimeArn),
+            .required("status", .agentRuntimeEndpointStatus),
+            .required("createdAt", .dateTimestamp),
+            .required("lastUpdatedAt", .dateTimestamp),
+        ])
 }

@@ -88,7 +88,8 @@ struct CentralHeader {
         default:
             throw ArchiveError(
                 .unsupported,
-                "The zip entry '\(shown)' is packed with method \(method); only 'stored' and 'deflate' can be read. Pack it with an ordinary zip program.")
+                "The zip entry '\(shown)' is packed with method \(method); only 'stored' and 'deflate' can be read. Pack it with an ordinary zip program."
+            )
         }
         let local = LittleEndian(bytes: try file.bytes(Self.localFixedBytes + name.count, at: offset))
         guard try local.u32(0) == 0x0403_4b50, try local.u16(26) == name.count,

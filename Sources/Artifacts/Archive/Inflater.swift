@@ -101,6 +101,7 @@ final class Inflater {
     private static func lies(_ entry: ZipEntry) -> ArchiveError {
         ArchiveError(
             .damaged,
-            "The zip entry '\(printable(entry.path))' does not unpack to the \(entry.size) bytes it announces: it is damaged or a zip bomb.")
+            "The zip entry '\(printable(entry.path))' does not unpack to the \(entry.size) bytes it announces: it is damaged or a zip bomb."
+        )
     }
 }

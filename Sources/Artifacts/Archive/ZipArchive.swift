@@ -15,7 +15,8 @@ struct ZipArchive {
         guard file.size <= limits.archiveBytes else {
             throw ArchiveError(
                 .tooLarge,
-                "The zip has \(megabytes(file.size)); at most \(megabytes(limits.archiveBytes)) are allowed. Leave out what the agent does not need.")
+                "The zip has \(megabytes(file.size)); at most \(megabytes(limits.archiveBytes)) are allowed. Leave out what the agent does not need."
+            )
         }
         let directory = try ZipDirectory(of: file)
         guard directory.entries <= Int64(limits.entries) else {

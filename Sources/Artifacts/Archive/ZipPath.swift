@@ -11,7 +11,8 @@ enum ZipPath {
         guard let name = String(validating: raw, as: UTF8.self) else {
             throw ArchiveError(
                 .unsafePath,
-                "The zip has an entry whose name is not UTF-8 (\(printable(String(decoding: raw, as: UTF8.self)))). Pack it again with UTF-8 names.")
+                "The zip has an entry whose name is not UTF-8 (\(printable(String(decoding: raw, as: UTF8.self)))). Pack it again with UTF-8 names."
+            )
         }
         let shown = printable(name)
         guard !raw.isEmpty else { throw ArchiveError(.unsafePath, "The zip has an entry without a name.") }
@@ -121,7 +122,8 @@ enum ZipPath {
         guard target.utf8.first != UInt8(ascii: "/") else {
             throw ArchiveError(
                 .unsafeLink,
-                "The symbolic link '\(printable(link))' in the zip points to the absolute path '\(printable(target))'. Only relative links inside the bundle are allowed.")
+                "The symbolic link '\(printable(link))' in the zip points to the absolute path '\(printable(target))'. Only relative links inside the bundle are allowed."
+            )
         }
         return target.split(separator: "/").filter { $0 != "." }.reversed().map(String.init)
     }

@@ -91,7 +91,8 @@ public final class BundleCache: Sendable {
         guard artifact.size <= limits.archiveBytes else {
             throw ArchiveError(
                 .tooLarge,
-                "The zip has \(megabytes(artifact.size)); at most \(megabytes(limits.archiveBytes)) are allowed. Leave out what the agent does not need.")
+                "The zip has \(megabytes(artifact.size)); at most \(megabytes(limits.archiveBytes)) are allowed. Leave out what the agent does not need."
+            )
         }
         let started = context.clock.now()
         let workspace = try await makeWorkspace(artifact)

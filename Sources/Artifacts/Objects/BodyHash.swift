@@ -34,7 +34,8 @@ struct BodyDigest: Sendable, Equatable {
     func check(_ announced: ObjectDigests) throws(ObjectError) {
         if let expected = announced.length, expected != length {
             throw ObjectError(
-                .incompleteBody, "You did not provide the number of bytes specified by the Content-Length header: \(length) of \(expected).")
+                .incompleteBody, "You did not provide the number of bytes specified by the Content-Length header: \(length) of \(expected)."
+            )
         }
         if let expected = announced.md5, expected != md5 {
             throw ObjectError(.badDigest, "The Content-MD5 you specified did not match what we received.")

@@ -13,10 +13,11 @@ public struct ObjectBody: AsyncSequence, Sendable {
 
     /// A body that is there already.
     public init(bytes: [UInt8]) {
-        self.init(AsyncStream { continuation in
-            if !bytes.isEmpty { continuation.yield(bytes) }
-            continuation.finish()
-        })
+        self.init(
+            AsyncStream { continuation in
+                if !bytes.isEmpty { continuation.yield(bytes) }
+                continuation.finish()
+            })
     }
 
     public func makeAsyncIterator() -> AsyncIterator { make() }

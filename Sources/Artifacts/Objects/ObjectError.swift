@@ -50,7 +50,8 @@ public struct ObjectError: Error, Sendable, Equatable, CustomStringConvertible {
 extension ObjectError {
     static let noSuchBucket = ObjectError(.noSuchBucket, "The specified bucket does not exist.")
     static let noSuchKey = ObjectError(.noSuchKey, "The specified key does not exist.")
-    static let noSuchVersion = ObjectError(.noSuchVersion, "The specified version does not exist; only an object's current version is kept.")
+    static let noSuchVersion = ObjectError(
+        .noSuchVersion, "The specified version does not exist; only an object's current version is kept.")
     static let noSuchUpload = ObjectError(
         .noSuchUpload, "The specified multipart upload does not exist. It may have been completed or aborted.")
     static let accessDenied = ObjectError(.accessDenied, "Access Denied")

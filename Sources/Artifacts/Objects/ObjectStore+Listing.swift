@@ -11,7 +11,8 @@ extension ObjectStore {
         guard ![request.prefix, request.delimiter, request.startAfter].contains(where: { $0.utf8.contains(0) }) else {
             throw ObjectError(.invalidArgument, "The prefix, delimiter or start-after contains a NUL byte.")
         }
-        let after = try request.continuationToken.map { text throws(ObjectError) in try ObjectListToken(text) }
+        let after =
+            try request.continuationToken.map { text throws(ObjectError) in try ObjectListToken(text) }
             ?? .key(request.startAfter)
         return try await reporting(context) {
             let bucketID = try await bucketID(context, bucket, for: .read)

@@ -73,14 +73,16 @@ extension ObjectStore {
             guard let found = stored[entry.number], found.etag == entry.etag.lowercased() else {
                 throw ObjectError(
                     .invalidPart,
-                    "One or more of the specified parts could not be found (part \(entry.number)). The part might not have been uploaded, or the specified entity tag might not match the part's entity tag.")
+                    "One or more of the specified parts could not be found (part \(entry.number)). The part might not have been uploaded, or the specified entity tag might not match the part's entity tag."
+                )
             }
             parts.append(found.part)
         }
         guard parts.dropLast().allSatisfy({ $0.size >= limits.smallestPartBytes }) else {
             throw ObjectError(
                 .entityTooSmall,
-                "Your proposed upload is smaller than the minimum allowed object size: every part but the last needs \(megabytes(limits.smallestPartBytes)).")
+                "Your proposed upload is smaller than the minimum allowed object size: every part but the last needs \(megabytes(limits.smallestPartBytes))."
+            )
         }
         guard parts.reduce(0, { $0 + $1.size }) <= limits.objectBytes else { throw ArtifactWriter.tooLarge(limits.objectBytes) }
         return parts

@@ -78,7 +78,8 @@ extension SignalboxClient {
     }
 
     private func path(_ bucket: String, _ key: String) -> String {
-        "/\(bucket)/" + key.split(separator: "/", omittingEmptySubsequences: false)
+        "/\(bucket)/"
+            + key.split(separator: "/", omittingEmptySubsequences: false)
             .map { PercentEncoding.encode(String($0)) }.joined(separator: "/")
     }
 

@@ -38,7 +38,9 @@ struct ForwardedHeaders {
     ]
 
     /// Never forwarded, whatever an allow-list says.
-    private static let never = ["authorization", "cookie", "proxy-authorization", "host", "connection", "transfer-encoding", "content-length"]
+    private static let never = [
+        "authorization", "cookie", "proxy-authorization", "host", "connection", "transfer-encoding", "content-length",
+    ]
 
     /// What a request brings of the table: the matching rules' indices and values, and the session id.
     struct Found {

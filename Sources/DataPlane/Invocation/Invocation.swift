@@ -81,9 +81,11 @@ final class Invocation: RequestReceiver {
 
     private func readDeclaredHash() throws(SignalboxError) -> String? {
         guard let value = head.headers.first(name: "x-amz-content-sha256") else { return nil }
-        let isHex = value.utf8.count == 64 && value.utf8.allSatisfy { byte in
-            (byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")) || (byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "f"))
-        }
+        let isHex =
+            value.utf8.count == 64
+            && value.utf8.allSatisfy { byte in
+                (byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")) || (byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "f"))
+            }
         guard isHex else {
             throw SignalboxError(.invalidSignature, "The header x-amz-content-sha256 must hold the lower-case hex SHA-256 of the body.")
         }
@@ -139,7 +141,8 @@ final class Invocation: RequestReceiver {
         guard !body.isSpooling else { return }
         body.isSpooling = true
         reply.setReading(false)
-        let file = body.spool.map { eventLoop.makeSucceededFuture($0) }
+        let file =
+            body.spool.map { eventLoop.makeSucceededFuture($0) }
             ?? BodySpool.open(
                 directory: plane.configuration.spoolDirectory, threads: plane.threads, budget: plane.spoolBudget, on: eventLoop)
         let bytes = body.takeMemory()
@@ -166,14 +169,19 @@ final class Invocation: RequestReceiver {
     private func authenticate(_ payload: CallerPayload) {
         guard let target = target?.parsed else { return }
         let request = CallerRequest(
-            method: "POST", rawPath: target.rawPath, rawQuery: target.rawQuery, headers: head.headers.map { (name: $0.name, value: $0.value) })
+            method: "POST", rawPath: target.rawPath, rawQuery: target.rawQuery,
+            headers: head.headers.map { (name: $0.name, value: $0.value) })
         do throws(SignalboxError) {
             if let caller = try plane.authenticator.authenticateCached(request, payload) { return authenticated(caller) }
         } catch {
             return fail(error)
         }
         let authenticator = plane.authenticator
-        hop { () throws(SignalboxError) in try await authenticator.authenticate(request, payload) } then: { $0.authenticated($1) }
+        hop { () throws(SignalboxError) in
+            try await authenticator.authenticate(request, payload)
+        } then: {
+            $0.authenticated($1)
+        }
     }
 
     private func authenticated(_ caller: Caller) {
@@ -194,7 +202,11 @@ final class Invocation: RequestReceiver {
             let (plane, sessionID) = (plane, sessionID)
             hop { () throws(SignalboxError) in
                 try await plane.open(context, key: key, route: route, sessionID: sessionID, missing: missing)
-            } then: { $0.opened($1) } abandoned: { plane.sessions.release($0) }
+            } then: {
+                $0.opened($1)
+            } abandoned: {
+                plane.sessions.release($0)
+            }
         } catch {
             fail(error)
         }

@@ -1,5 +1,5 @@
 import Lifecycle
-public import Platform
+import Platform
 import Store
 import Synchronization
 

@@ -234,9 +234,11 @@ public final class SessionDirectory: Sendable {
                 send(.started, to: session)
             } catch {
                 let failure = error as? SignalboxError ?? .internal("starting a sandbox: \(error)")
-                logger.warning("session did not start", metadata: [
-                    "sandbox": "\(session.sandboxID)", "reason": "\(failure)",
-                ])
+                logger.warning(
+                    "session did not start",
+                    metadata: [
+                        "sandbox": "\(session.sandboxID)", "reason": "\(failure)",
+                    ])
                 session.fail(start: failure)
                 send(.startFailed(failure.message), to: session)
             }

@@ -14,10 +14,11 @@ extension SessionDirectory {
             case .wakeWaiters: session.wakeWaiters()
             case .failWaiters(let end): session.failWaiters(end)
             case .setTimer(let instant):
-                session.replaceTimer(Task {
-                    guard (try? await clock.sleep(until: instant)) != nil else { return }
-                    await timerFired(session)
-                })
+                session.replaceTimer(
+                    Task {
+                        guard (try? await clock.sleep(until: instant)) != nil else { return }
+                        await timerFired(session)
+                    })
             case .stopSandbox: Task { await stopSandbox(session) }
             case .reportRestamping:
                 logger.warning(
@@ -46,9 +47,11 @@ extension SessionDirectory {
                 return send(.sandboxGone, to: session)
             } catch {
                 // The supervisor is away. Its successor reaps what it left, and tells us so.
-                logger.warning("a sandbox could not be stopped yet", metadata: [
-                    "sandbox": "\(session.sandboxID)", "error": "\(error)",
-                ])
+                logger.warning(
+                    "a sandbox could not be stopped yet",
+                    metadata: [
+                        "sandbox": "\(session.sandboxID)", "error": "\(error)",
+                    ])
             }
             guard (try? await clock.sleep(for: pause)) != nil else { return }
             pause = min(pause * 2, .seconds(5))

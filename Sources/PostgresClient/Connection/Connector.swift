@@ -47,11 +47,12 @@ enum Connector {
         completion: @escaping @Sendable (Result<LibPQConnection, PostgresError>) -> Void
     ) {
         let started = DetachedThread.start {
-            completion(Result { () throws(PostgresError) in
-                let connection = try openBlocking(settings, abort: abort)
-                try setUp(connection)
-                return connection
-            })
+            completion(
+                Result { () throws(PostgresError) in
+                    let connection = try openBlocking(settings, abort: abort)
+                    try setUp(connection)
+                    return connection
+                })
         }
         if !started { completion(.failure(.noThread)) }
     }

@@ -36,7 +36,8 @@ enum ChildProcess {
         var command = command
         if let user, user.id != geteuid() {
             guard let setpriv = Executables.find("setpriv") else {
-                throw EmbeddedClusterError("setpriv is missing, which starts PostgreSQL as another user than root: apt-get install util-linux")
+                throw EmbeddedClusterError(
+                    "setpriv is missing, which starts PostgreSQL as another user than root: apt-get install util-linux")
             }
             command = [setpriv, "--reuid=\(user.id)", "--regid=\(user.group)", "--clear-groups", "--"] + command
         }

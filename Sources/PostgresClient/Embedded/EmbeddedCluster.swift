@@ -197,7 +197,9 @@ extension EmbeddedCluster {
 
     /// One outside of the home would stay behind when the home is deleted. Not while another server starts.
     private static func removeSocketDirectory(_ path: String, dataDirectory: String) {
-        guard let cluster = FileSystem.parent(dataDirectory), !path.hasPrefix(cluster), let lock = lock(cluster, wait: false) else { return }
+        guard let cluster = FileSystem.parent(dataDirectory), !path.hasPrefix(cluster), let lock = lock(cluster, wait: false) else {
+            return
+        }
         rmdir(path)
         close(lock)
     }

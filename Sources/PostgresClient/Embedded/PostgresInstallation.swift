@@ -34,7 +34,8 @@ struct PostgresInstallation: Sendable, Equatable {
         }
         guard newest.major >= minimumMajor else {
             throw EmbeddedClusterError(
-                "PostgreSQL \(newest.major) in \(newest.directory) is too old, \(minimumMajor) or newer is needed: apt-get install postgresql")
+                "PostgreSQL \(newest.major) in \(newest.directory) is too old, \(minimumMajor) or newer is needed: apt-get install postgresql"
+            )
         }
         return newest
     }
@@ -49,7 +50,8 @@ struct PostgresInstallation: Sendable, Equatable {
             }
         }
         if let configuration = Executables.find("pg_config"),
-            let outcome = try? ChildProcess.run([configuration, "--bindir"]), outcome.succeeded {
+            let outcome = try? ChildProcess.run([configuration, "--bindir"]), outcome.succeeded
+        {
             places.append(outcome.output.filter { !$0.isNewline })
         }
         var seen: Set<String> = []

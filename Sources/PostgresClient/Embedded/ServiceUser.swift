@@ -13,13 +13,15 @@ struct ServiceUser: Sendable, Equatable {
         guard own == 0 else {
             if let owner, owner.st_uid != own {
                 throw EmbeddedClusterError(
-                    "\(dataDirectory) belongs to user \(owner.st_uid), and this is user \(own): run as that user, or choose another SIGNALBOX_HOME")
+                    "\(dataDirectory) belongs to user \(owner.st_uid), and this is user \(own): run as that user, or choose another SIGNALBOX_HOME"
+                )
             }
             return Self(id: own, group: getegid(), name: "user \(own)")
         }
         if let owner, owner.st_uid != 0 { return Self(id: owner.st_uid, group: owner.st_gid, name: "user \(owner.st_uid)") }
         guard let user = find("postgres") ?? find("nobody") else {
-            throw EmbeddedClusterError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody: adduser --system postgres")
+            throw EmbeddedClusterError(
+                "PostgreSQL does not run as root, and there is neither a user postgres nor nobody: adduser --system postgres")
         }
         return user
     }

@@ -20,7 +20,9 @@ enum SocketDirectory {
         if mkdir(fallback, 0o700) != 0 {
             guard errno == EEXIST, let status = FileSystem.status(fallback, followingLinks: false), FileSystem.isDirectory(status),
                 status.st_uid == user.id || status.st_uid == geteuid(), status.st_mode & 0o077 == 0
-            else { throw EmbeddedClusterError("\(fallback), which shall hold PostgreSQL's socket, is not a private directory of \(user.name)") }
+            else {
+                throw EmbeddedClusterError("\(fallback), which shall hold PostgreSQL's socket, is not a private directory of \(user.name)")
+            }
         }
         try user.own(fallback)
         return fallback

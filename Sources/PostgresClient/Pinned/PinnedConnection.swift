@@ -180,11 +180,13 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
     private func stepEnded(_ connection: LibPQConnection) {
         guard var step = current else { return }
         if let error = step.error, case .statement(let text, _) = step.request.work, let variant = step.variant,
-            step.phase == .preparing || error.isStalePlan {
+            step.phase == .preparing || error.isStalePlan
+        {
             connection.prepared.forget(text: text, name: variant.name)
         }
         if step.phase == .preparing, step.error == nil, step.cancel == .none,
-            case .statement(_, let parameters) = step.request.work, let variant = step.variant {
+            case .statement(_, let parameters) = step.request.work, let variant = step.variant
+        {
             step.phase = .executing
             current = step
             return connection.sendExecute(variant, parameters) ? flush() : end(.away(connection.lastError))

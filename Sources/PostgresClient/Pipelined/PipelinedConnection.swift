@@ -180,8 +180,9 @@ extension PipelinedConnection {
             }
             // A retry prepares for itself, so that it hears the true reason when that fails.
             let (variant, isNew) = connection.prepared.variant(text: text, types: parameters.types, anew: isRetry)
-            inFlight.append(InFlight(
-                request: request, text: text, variant: variant, awaitsPrepare: isNew, preparedHere: isNew, isRetry: isRetry))
+            inFlight.append(
+                InFlight(
+                    request: request, text: text, variant: variant, awaitsPrepare: isNew, preparedHere: isNew, isRetry: isRetry))
             guard !isNew || connection.sendPrepare(variant, text: text), connection.sendExecute(variant, parameters),
                 connection.sendSync()
             else {
@@ -239,7 +240,8 @@ extension PipelinedConnection {
         guard let entry = inFlight.popFirst() else { return }
         // A neighbour's PREPARE failed, or the plan went stale: the statement was not run, so it may be sent again.
         if case .failure(let error as PostgresError)? = entry.outcome, !entry.isRetry, !entry.preparedHere || error.isStalePlan,
-            error.isUnknownStatement || error.isStalePlan {
+            error.isUnknownStatement || error.isStalePlan
+        {
             connection.prepared.forget(text: entry.text, name: entry.variant.name)
             return waiting.append((entry.request, true))
         }

@@ -1,10 +1,10 @@
+import CLibPQ
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import CLibPQ
 
 /// Object ids of the built-in types that the client speaks. Source: PostgreSQL, `pg_type.dat`.
 enum TypeID {

@@ -1,10 +1,10 @@
+import CLibPQ
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import CLibPQ
 
 /// One row of a result. Columns are read by name; a wrong name, a wrong type or an unexpected NULL
 /// throws `PostgresError` of kind `.decoding`.
@@ -24,23 +24,25 @@ public struct Row: Sendable {
 
     /// real or double precision
     public func double(_ column: StaticString) throws -> Double {
-        try required(cell(column) { cell in
-            switch cell.type {
-            case TypeID.float8: return Double(bitPattern: try cell.integer())
-            case TypeID.float4: return Double(Float(bitPattern: try cell.integer()))
-            default: throw cell.wrongType("a floating-point number")
-            }
-        }, column)
+        try required(
+            cell(column) { cell in
+                switch cell.type {
+                case TypeID.float8: return Double(bitPattern: try cell.integer())
+                case TypeID.float4: return Double(Float(bitPattern: try cell.integer()))
+                default: throw cell.wrongType("a floating-point number")
+                }
+            }, column)
     }
 
     /// text, varchar, char, name or uuid; a type of the server's that is sent as text, such as an enum, too.
     public func text(_ column: StaticString) throws -> String { try required(textOrNil(column), column) }
 
     public func bool(_ column: StaticString) throws -> Bool {
-        try required(cell(column) { cell in
-            guard cell.type == TypeID.bool, cell.bytes.count == 1 else { throw cell.wrongType("a boolean") }
-            return cell.bytes[0] != 0
-        }, column)
+        try required(
+            cell(column) { cell in
+                guard cell.type == TypeID.bool, cell.bytes.count == 1 else { throw cell.wrongType("a boolean") }
+                return cell.bytes[0] != 0
+            }, column)
     }
 
     /// bytea
@@ -54,18 +56,20 @@ public struct Row: Sendable {
 
     /// text[] or varchar[], one dimension, no NULL elements
     public func textArray(_ column: StaticString) throws -> [String] {
-        try required(cell(column) { cell in
-            guard cell.type == TypeID.textArray || cell.type == TypeID.varcharArray else { throw cell.wrongType("text[]") }
-            return try cell.arrayElements().map { String(decoding: $0, as: UTF8.self) }
-        }, column)
+        try required(
+            cell(column) { cell in
+                guard cell.type == TypeID.textArray || cell.type == TypeID.varcharArray else { throw cell.wrongType("text[]") }
+                return try cell.arrayElements().map { String(decoding: $0, as: UTF8.self) }
+            }, column)
     }
 
     /// bigint[], one dimension, no NULL elements
     public func intArray(_ column: StaticString) throws -> [Int64] {
-        try required(cell(column) { cell in
-            guard cell.type == TypeID.int8Array else { throw cell.wrongType("bigint[]") }
-            return try cell.arrayElements().map { Int64(bitPattern: try Cell.bigEndian($0, cell)) }
-        }, column)
+        try required(
+            cell(column) { cell in
+                guard cell.type == TypeID.int8Array else { throw cell.wrongType("bigint[]") }
+                return try cell.arrayElements().map { Int64(bitPattern: try Cell.bigEndian($0, cell)) }
+            }, column)
     }
 
     public func isNull(_ column: StaticString) throws -> Bool {

@@ -13,8 +13,11 @@ enum BaseFiles {
     static let bound = ["ssl/certs", "pki/tls/certs", "pki/ca-trust/extracted", "alternatives"]
 
     private static let written: [(name: String, text: String)] = [
-        ("passwd", "root:x:0:0:root:/:/bin/false\nagent:x:1000:1000:agent:\(SandboxSpecification.workPath):/bin/sh\n"
-            + "nobody:x:65534:65534:nobody:/:/bin/false\n"),
+        (
+            "passwd",
+            "root:x:0:0:root:/:/bin/false\nagent:x:1000:1000:agent:\(SandboxSpecification.workPath):/bin/sh\n"
+                + "nobody:x:65534:65534:nobody:/:/bin/false\n"
+        ),
         ("group", "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n"),
         ("hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
         ("resolv.conf", "# This sandbox has no way out.\noptions timeout:1 attempts:1\n"),

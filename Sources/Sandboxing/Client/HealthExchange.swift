@@ -60,7 +60,7 @@ actor HealthExchange {
             if path == nil { return finish(.healthy) }
         }
         if !request.isEmpty {
-            let count = request.withUnsafeBytes { 
+            let count = request.withUnsafeBytes {
                 send(socket.number, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
             }
             if count < 0, errno != EAGAIN { return finish(.unhealthy(String(cString: strerror(errno)))) }

@@ -42,7 +42,8 @@ struct Cgroups: Sendable {
             !found.contains { $0.controllers.contains(controller) }
         }
         let names = missing.map(\.rawValue).joined(separator: ", ")
-        warning = missing.isEmpty
+        warning =
+            missing.isEmpty
             ? nil : "the supervisor may not write cgroups for \(names): these limits are not fully enforced"
     }
 
@@ -62,9 +63,10 @@ struct Cgroups: Sendable {
 
     /// Names of all cgroups below ours.
     func leftovers() -> Set<String> {
-        Set(hierarchies.flatMap { hierarchy in
-            System.names(in: hierarchy.path).filter { System.isDirectory(hierarchy.path + "/" + $0) }
-        })
+        Set(
+            hierarchies.flatMap { hierarchy in
+                System.names(in: hierarchy.path).filter { System.isDirectory(hierarchy.path + "/" + $0) }
+            })
     }
 
     /// Removes our own, empty, directories.

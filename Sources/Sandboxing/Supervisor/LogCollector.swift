@@ -40,7 +40,8 @@ actor LogCollector {
 
     func add(_ id: String, pipe: Descriptor, directory: String, limit: Int64) {
         // More room in the pipe than the usual 64 KiB, so that a moment's delay here is not one there.
-        _ = fcntl(pipe.number, 1031 /* F_SETPIPE_SZ */, 1 << 20)
+        let setPipeSize: CInt = 1031  // F_SETPIPE_SZ, which Glibc does not show
+        _ = fcntl(pipe.number, setPipeSize, 1 << 20)
         streams[id] = Stream(pipe: pipe, file: LogFile(directory: directory, limit: limit))
         loop.watch(pipe.number) { [unowned self] _, _ in self.assumeIsolated { $0.readable(id) } }
     }

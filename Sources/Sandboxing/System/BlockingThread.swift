@@ -75,13 +75,15 @@ final class BlockingThread: Sendable {
         defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
         var thread = pthread_t()
         let box = Unmanaged.passRetained(Box(name, body))
-        let result = pthread_create(&thread, nil, { argument in
-            guard let argument else { return nil }
-            let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-            clinux_name_thread(box.name)
-            box.body()
-            return nil
-        }, box.toOpaque())
+        let result = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
+                clinux_name_thread(box.name)
+                box.body()
+                return nil
+            }, box.toOpaque())
         precondition(result == 0, "no thread can be started: \(String(cString: strerror(result)))")
         pthread_detach(thread)
     }

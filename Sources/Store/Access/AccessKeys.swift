@@ -44,7 +44,8 @@ extension Store {
     /// nil: no such key. A disabled key is returned as such.
     public func accessKeyFetch(_ c: OperationContext, keyID: String) async throws -> AccessKeyRecord? {
         let result = try await run(
-            c, """
+            c,
+            """
             select key_id, account, role, secret_ciphertext, secret_key_id, disabled_at is not null as is_disabled
             from access_key where key_id = $1
             """, [.text(keyID)])
@@ -78,7 +79,8 @@ extension Store {
     /// The account's keys, oldest first.
     public func accessKeyList(_ c: OperationContext, account: String) async throws -> [AccessKeySummary] {
         let result = try await runList(
-            c, """
+            c,
+            """
             select key_id, account, role, disabled_at is not null as is_disabled, created_at
             from access_key where account = $1 order by id
             """, [.text(account)])
@@ -95,9 +97,11 @@ extension Store {
     @discardableResult
     public func accessKeyDisable(_ c: OperationContext, account: String, keyID: String) async throws -> Bool {
         try await run(
-            c, """
+            c,
+            """
             update access_key set disabled_at = coalesce(disabled_at, now()) where account = $1 and key_id = $2
-            """, [.text(account), .text(keyID)]).affectedRows > 0
+            """, [.text(account), .text(keyID)]
+        ).affectedRows > 0
     }
 
     private func accessKey(_ row: Row) throws -> AccessKeyRecord {

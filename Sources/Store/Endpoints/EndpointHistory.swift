@@ -47,7 +47,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, endpoint: Int64
     ) async throws -> [EndpointHistoryRecord] {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime_id, endpoint, endpoint_name, kind, generation, from_version, to_version, rollback_to, actor,
                 request_id, reason, at
             from endpoint_history where endpoint = $1 order by id

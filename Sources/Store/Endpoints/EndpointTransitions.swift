@@ -144,7 +144,8 @@ extension Store {
             """
             update runtime_endpoint set status = 'DELETE_FAILED', failure_reason = $2, generation = generation + 1, updated_at = now()
             where id = $1 and status = 'DELETING'
-            """, [.int(endpoint), .text(reason)]).affectedRows > 0
+            """, [.int(endpoint), .text(reason)]
+        ).affectedRows > 0
     }
 
     /// Removes an endpoint in status DELETING. False while sessions of it still live, or when it is

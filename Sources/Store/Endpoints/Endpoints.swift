@@ -24,7 +24,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtime: Int64, name: String
     ) async throws -> EndpointRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime, runtime_id, account, region, endpoint_id, name, live_version, target_version, status,
                 failure_reason, description, generation, created_at, updated_at
             from endpoint_detail where runtime = $1 and name = $2
@@ -37,7 +38,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, id: Int64
     ) async throws -> EndpointRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime, runtime_id, account, region, endpoint_id, name, live_version, target_version, status,
                 failure_reason, description, generation, created_at, updated_at
             from endpoint_detail where id = $1
@@ -67,7 +69,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtime: Int64
     ) async throws -> [EndpointRecord] {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime, runtime_id, account, region, endpoint_id, name, live_version, target_version, status,
                 failure_reason, description, generation, created_at, updated_at
             from endpoint_detail where runtime = $1 order by id
@@ -84,7 +87,8 @@ extension Store {
             after = (cursor[0] != EndpointRecord.defaultName, cursor[0])
         }
         let result = try await runList(
-            c, """
+            c,
+            """
             select id, runtime, runtime_id, account, region, endpoint_id, name, live_version, target_version, status,
                 failure_reason, description, generation, created_at, updated_at
             from endpoint_detail

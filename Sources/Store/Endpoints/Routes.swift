@@ -50,7 +50,8 @@ extension Store {
     /// Every endpoint that exists and is not being deleted.
     public func routeList(_ c: OperationContext) async throws -> [Route] {
         let result = try await runList(
-            c, """
+            c,
+            """
             select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
                 v.configuration
             from endpoint_detail e
@@ -63,7 +64,8 @@ extension Store {
     /// Confirms a miss of the cache, on the pipelined lane. nil: no such endpoint, or being deleted.
     public func routeFetch(_ c: OperationContext, key: RouteKey) async throws -> Route? {
         let result = try await run(
-            c, """
+            c,
+            """
             select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
                 v.configuration
             from endpoint_detail e
@@ -77,7 +79,8 @@ extension Store {
     /// After a notification. nil: gone, or being deleted.
     public func routeFetch(_ c: OperationContext, endpoint: Int64) async throws -> Route? {
         let result = try await run(
-            c, """
+            c,
+            """
             select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
                 v.configuration
             from endpoint_detail e

@@ -10,7 +10,9 @@ extension Store {
     /// Runtimes of the caller's account and region. Exact after `accountLock`.
     public func runtimeCount(_ c: OperationContext, in executor: (any PostgresExecutor)? = nil) async throws -> Int {
         try await count(
-            run(c, in: executor, "select count(*) from agent_runtime where account = $1 and region = $2", [.text(c.account), .text(c.region)]))
+            run(
+                c, in: executor, "select count(*) from agent_runtime where account = $1 and region = $2",
+                [.text(c.account), .text(c.region)]))
     }
 
     /// Exact while the runtime's row is locked.

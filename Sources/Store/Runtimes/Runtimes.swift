@@ -27,7 +27,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtimeID: String
     ) async throws -> RuntimeRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime_id, account, region, name, status, failure_reason, last_version, created_at, updated_at
             from agent_runtime where runtime_id = $1 and account = $2 and region = $3
             """, [.text(runtimeID), .text(c.account), .text(c.region)])
@@ -39,7 +40,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, id: Int64
     ) async throws -> RuntimeRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime_id, account, region, name, status, failure_reason, last_version, created_at, updated_at
             from agent_runtime where id = $1
             """, [.int(id)])
@@ -136,7 +138,8 @@ extension Store {
             after = (Int64(cursor[0]), Int64(cursor[1]) ?? 0)
         }
         let result = try await runList(
-            c, """
+            c,
+            """
             select r.id, r.runtime_id, r.account, r.region, r.name, r.status, r.failure_reason, r.last_version, r.created_at,
                 r.updated_at, (extract(epoch from r.created_at) * 1000000)::bigint as micros, v.configuration
             from agent_runtime r

@@ -55,7 +55,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtime: Int64, version: Int? = nil
     ) async throws -> VersionRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
                 created_at, updated_at
@@ -69,7 +70,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, id: Int64
     ) async throws -> VersionRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
                 created_at, updated_at
@@ -83,7 +85,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtime: Int64
     ) async throws -> VersionRecord? {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
                 created_at, updated_at
@@ -100,7 +103,8 @@ extension Store {
             before = Int64(try pageTokens.cursor(of: token, list: list, count: 1)[0]) ?? 0
         }
         let result = try await runList(
-            c, """
+            c,
+            """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
                 created_at, updated_at
@@ -123,7 +127,8 @@ extension Store {
             throw SignalboxError.internal("versionTransition cannot carry out \(event)")
         }
         return try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             update version_status set status = $2, failure_reason = $3, preparation = null, updated_at = now(),
                 prepared_at = case when $2 = 'READY' then now() else prepared_at end
             where version = $1 and status = any($4)
@@ -142,9 +147,11 @@ extension Store {
     }
 
     /// Who uses the version.
-    public func versionUse(_ c: OperationContext, in executor: (any PostgresExecutor)? = nil, version id: Int64) async throws -> VersionUse {
+    public func versionUse(_ c: OperationContext, in executor: (any PostgresExecutor)? = nil, version id: Int64) async throws -> VersionUse
+    {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             select
                 coalesce((select array_agg(e.name order by e.name) from endpoint_detail e
                     where e.runtime = v.runtime and v.version in (e.live_version, e.target_version)), '{}') as endpoints,
@@ -165,6 +172,7 @@ extension Store {
             """
             delete from agent_runtime_version v using version_status s
             where v.id = $1 and s.version = v.id and s.status = 'DELETING'
-            """, [.int(id)]).affectedRows > 0
+            """, [.int(id)]
+        ).affectedRows > 0
     }
 }

@@ -31,7 +31,8 @@ extension Store {
     /// At each start: a new epoch.
     public func replicaRegister(_ c: OperationContext, id: String, host: String) async throws -> ReplicaIdentity {
         let result = try await run(
-            c, """
+            c,
+            """
             insert into replica (replica_id, host) values ($1, $2)
             on conflict (replica_id) do update set host = excluded.host, epoch = replica.epoch + 1, started_at = now(),
                 heartbeat_at = now()
@@ -52,7 +53,8 @@ extension Store {
 
     public func replicaList(_ c: OperationContext) async throws -> [ReplicaRecord] {
         let result = try await runList(
-            c, """
+            c,
+            """
             select replica_id, epoch, host, started_at,
                 extract(epoch from clock_timestamp() - heartbeat_at)::double precision as silent_seconds
             from replica order by id

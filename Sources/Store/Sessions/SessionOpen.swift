@@ -15,7 +15,8 @@ extension Store {
         _ c: OperationContext, endpoint: Int64, sessionID: String, sandboxID: String, owner: ReplicaIdentity, limit: Int
     ) async throws -> SessionOpening? {
         let result = try await run(
-            c, """
+            c,
+            """
             select o.outcome, (o.opened).id as session_row, (o.opened).endpoint as endpoint, (o.opened).session_id as session_id,
                 (o.opened).version as version_row, (o.opened).version_number as version_number,
                 (o.opened).sandbox_id as sandbox_id, (o.opened).replica as replica, (o.opened).epoch as epoch,
@@ -44,8 +45,9 @@ extension Store {
         // the function waited is not in it.
         if try decoding({ try row.isNull("id") }) {
             let versionRow = try decoding { try row.int("version_row") }
-            guard let version = try await versionFetch(c, id: versionRow), let session = try await sessionFetch(
-                c, endpoint: decoding { try row.int("endpoint") }, sessionID: decoding { try row.text("session_id") })
+            guard let version = try await versionFetch(c, id: versionRow),
+                let session = try await sessionFetch(
+                    c, endpoint: decoding { try row.int("endpoint") }, sessionID: decoding { try row.text("session_id") })
             else { throw SignalboxError(.retryableConflict, "Session operation in progress, please retry") }
             return SessionOpening(session: session, version: version, isNew: isNew)
         }

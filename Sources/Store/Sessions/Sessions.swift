@@ -6,7 +6,8 @@ extension Store {
     /// nil: not live.
     public func sessionFetch(_ c: OperationContext, endpoint: Int64, sessionID: String) async throws -> SessionRecord? {
         let result = try await run(
-            c, """
+            c,
+            """
             select id as session_row, endpoint, runtime, session_id, version as version_row, version_number, sandbox_id, replica,
                 epoch, started_at, stop_requested_at is not null as stop_requested, stop_reason, age_seconds, idle_seconds
             from session_detail where endpoint = $1 and session_id = $2
@@ -20,7 +21,8 @@ extension Store {
     public func sessionTouch(_ c: OperationContext, _ activity: [(session: Int64, idleSeconds: Double)]) async throws {
         if activity.isEmpty { return }
         _ = try await run(
-            c, """
+            c,
+            """
             with locked as (
                 select s.id, a.idle from session s join unnest($1::bigint[], $2::bigint[]) as a (session, idle) on a.session = s.id
                 order by s.id for no key update of s
@@ -35,7 +37,8 @@ extension Store {
     /// frees its id for the next incarnation. Idempotent.
     public func sessionEnd(_ c: OperationContext, session: Int64, reason: String) async throws {
         _ = try await run(
-            c, """
+            c,
+            """
             with gone as (
                 delete from session where id = $1
                 returning id, endpoint, session_id, version_number, sandbox_id, replica, epoch, started_at, last_active_at
@@ -52,7 +55,8 @@ extension Store {
     @discardableResult
     public func sessionEndAll(_ c: OperationContext, replica id: String, reason: String) async throws -> Int {
         try await run(
-            c, """
+            c,
+            """
             with gone as (
                 delete from session where replica = $1
                 returning id, endpoint, session_id, version_number, sandbox_id, replica, epoch, started_at, last_active_at
@@ -62,13 +66,15 @@ extension Store {
             select g.id, e.account, e.region, e.runtime_id, e.name, g.session_id, g.version_number, g.sandbox_id,
                 g.replica, g.epoch, g.started_at, g.last_active_at, $2
             from gone g join endpoint_detail e on e.id = g.endpoint
-            """, [.text(id), .text(reason)]).affectedRows
+            """, [.text(id), .text(reason)]
+        ).affectedRows
     }
 
     /// Everything that a replica owns, whatever its epoch: for adoption at start.
     public func sessionListOwned(_ c: OperationContext, replica id: String) async throws -> [SessionOpening] {
         let result = try await runList(
-            c, """
+            c,
+            """
             select s.id as session_row, s.endpoint, s.session_id, s.version as version_row, s.version_number, s.sandbox_id,
                 s.replica, s.epoch, s.started_at, s.stop_requested_at is not null as stop_requested, s.stop_reason,
                 s.age_seconds, s.idle_seconds,
@@ -94,7 +100,8 @@ extension Store {
     /// Sessions of this owner that somebody wants stopped.
     public func sessionListStopRequested(_ c: OperationContext, owner: ReplicaIdentity) async throws -> [SessionRecord] {
         let result = try await run(
-            c, """
+            c,
+            """
             select id as session_row, endpoint, runtime, session_id, version as version_row, version_number, sandbox_id, replica,
                 epoch, started_at, true as stop_requested, stop_reason, age_seconds, idle_seconds
             from session_detail where replica = $1 and stop_requested_at is not null order by id
@@ -105,10 +112,12 @@ extension Store {
     /// Asks the owner to stop a session. False: not live.
     public func sessionRequestStop(_ c: OperationContext, endpoint: Int64, sessionID: String) async throws -> Bool {
         try await run(
-            c, """
+            c,
+            """
             update session set stop_requested_at = coalesce(stop_requested_at, now()), stop_reason = coalesce(stop_reason, $3)
             where endpoint = $1 and session_id = $2
-            """, [.int(endpoint), .text(sessionID), .text(SessionEnd.stopped.code)]).affectedRows > 0
+            """, [.int(endpoint), .text(sessionID), .text(SessionEnd.stopped.code)]
+        ).affectedRows > 0
     }
 
     /// All of a runtime's sessions; how many were asked now. Misses none when the fences of its
@@ -123,7 +132,8 @@ extension Store {
                 select id from session where runtime = $1 and stop_requested_at is null order by id for no key update
             )
             """,
-            [.int(runtime), .text(reason.code)]).affectedRows
+            [.int(runtime), .text(reason.code)]
+        ).affectedRows
     }
 
     /// All of an endpoint's sessions.
@@ -137,7 +147,8 @@ extension Store {
                 select id from session where endpoint = $1 and stop_requested_at is null order by id for no key update
             )
             """,
-            [.int(endpoint), .text(reason.code)]).affectedRows
+            [.int(endpoint), .text(reason.code)]
+        ).affectedRows
     }
 
     /// An endpoint's sessions pinned to one version: a rollback that stops them.
@@ -151,7 +162,8 @@ extension Store {
                 select id from session where endpoint = $1 and version_number = $2 and stop_requested_at is null
                 order by id for no key update
             )
-            """, [.int(endpoint), .int(version), .text(reason.code)]).affectedRows
+            """, [.int(endpoint), .int(version), .text(reason.code)]
+        ).affectedRows
     }
 
     /// Live sessions of a runtime.
@@ -167,7 +179,8 @@ extension Store {
     ) async throws -> Int {
         try await count(
             run(
-                c, in: executor, """
+                c, in: executor,
+                """
                 select count(*) from session where endpoint = $1 and ($2::bigint is null or version_number = $2)
                 """, [.int(endpoint), .int(version)]))
     }

@@ -10,7 +10,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, kind: String, subject: String, after: Duration = .zero
     ) async throws {
         _ = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             insert into work (kind, subject, due_at) values ($1, $2, now() + $3 * interval '1 millisecond')
             on conflict on constraint work_subject do update
             set due_at = least(work.due_at, excluded.due_at), requested = work.requested + 1, attempts = 0
@@ -22,7 +23,8 @@ extension Store {
         _ c: OperationContext, kinds: [String], holder: String, lease: Duration, limit: Int = 1
     ) async throws -> [WorkItem] {
         let result = try await run(
-            c, """
+            c,
+            """
             with due as (
                 select id from work
                 where kind = any($1) and due_at <= clock_timestamp() and (lease_until is null or lease_until <= clock_timestamp())
@@ -39,7 +41,8 @@ extension Store {
     /// Prolongs the lease. Throws `LeaseLost` when somebody else has claimed the work.
     public func workRenew(_ c: OperationContext, _ item: WorkItem, lease: Duration) async throws {
         let result = try await run(
-            c, """
+            c,
+            """
             update work set lease_until = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and fencing_token = $2
             """, [.int(item.id), .int(item.fencingToken), .milliseconds(lease)])
         if result.affectedRows == 0 { throw LeaseLost(kind: item.kind, subject: item.subject) }
@@ -59,7 +62,8 @@ extension Store {
     /// Throws `LeaseLost` when somebody else has claimed it.
     public func workComplete(_ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem) async throws {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             with mine as (
                 select id, kind, requested = claimed as is_done from work where id = $1 and fencing_token = $2 for update
             ), removed as (
@@ -80,7 +84,8 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem, error: String, retryAfter: Duration
     ) async throws {
         let result = try await run(
-            c, in: executor, """
+            c, in: executor,
+            """
             update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), last_error = $3,
                 due_at = case when requested = claimed then now() + $4 * interval '1 millisecond' else least(due_at, now()) end
             where id = $1 and fencing_token = $2
@@ -92,15 +97,18 @@ extension Store {
     @discardableResult
     public func workReleaseAll(_ c: OperationContext, holder: String) async throws -> Int {
         try await run(
-            c, """
+            c,
+            """
             update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token') where holder = $1
-            """, [.text(holder)]).affectedRows
+            """, [.text(holder)]
+        ).affectedRows
     }
 
     /// How long until some work can be claimed, zero when one can be now; nil: there is none.
     public func workNextDue(_ c: OperationContext, kinds: [String]) async throws -> Duration? {
         let result = try await run(
-            c, """
+            c,
+            """
             select greatest(0, extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()))::double precision
                 as seconds
             from work where kind = any($1) having count(*) > 0

@@ -22,20 +22,24 @@ protocol SettingOptions: ParsableArguments {
 
 /// Options of every command.
 struct CommonOptions: SettingOptions {
-    @Option(help: ArgumentHelp("Directory of everything Signalbox keeps on this host.", valueName: "dir"),
-            completion: .directory)
+    @Option(
+        help: ArgumentHelp("Directory of everything Signalbox keeps on this host.", valueName: "dir"),
+        completion: .directory)
     var home: String?
 
     @Option(help: ArgumentHelp("JSON file with settings.", valueName: "file"), completion: .file(extensions: ["json"]))
     var config: String?
 
-    @Option(help: ArgumentHelp("Least severe messages to log: trace, debug, info, notice, warning, error, critical.",
-                               valueName: "level"),
-            completion: .list(["trace", "debug", "info", "notice", "warning", "error", "critical"]))
+    @Option(
+        help: ArgumentHelp(
+            "Least severe messages to log: trace, debug, info, notice, warning, error, critical.",
+            valueName: "level"),
+        completion: .list(["trace", "debug", "info", "notice", "warning", "error", "critical"]))
     var logLevel: String?
 
-    @Option(help: ArgumentHelp("How to log: auto, text or json.", valueName: "format"),
-            completion: .list(["auto", "text", "json"]))
+    @Option(
+        help: ArgumentHelp("How to log: auto, text or json.", valueName: "format"),
+        completion: .list(["auto", "text", "json"]))
     var logFormat: String?
 
     var flags: [String: ConfigValue] {
@@ -45,9 +49,11 @@ struct CommonOptions: SettingOptions {
 
 /// The database.
 struct DatabaseOptions: SettingOptions {
-    @Option(name: .customLong("database-url"),
-            help: ArgumentHelp("PostgreSQL connection string or URI. Prefer SIGNALBOX_DATABASE_URL when it holds a password.",
-                               valueName: "url"))
+    @Option(
+        name: .customLong("database-url"),
+        help: ArgumentHelp(
+            "PostgreSQL connection string or URI. Prefer SIGNALBOX_DATABASE_URL when it holds a password.",
+            valueName: "url"))
     var databaseURL: String?
 
     var flags: [String: ConfigValue] { .flags([(.databaseURL, databaseURL)]) }
@@ -64,16 +70,20 @@ struct ServerOptions: SettingOptions {
     @Option(help: ArgumentHelp("Seconds that an agent may take until it answers GET /ping.", valueName: "seconds"))
     var agentStartTimeout: Int?
 
-    @Option(help: ArgumentHelp("Seconds that invocations in flight may go on after a stop was asked for.",
-                               valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp(
+            "Seconds that invocations in flight may go on after a stop was asked for.",
+            valueName: "seconds"))
     var shutdownGrace: Int?
 
     @Flag(inversion: .prefixedNo, help: "For tests: let the server start with SIGNALBOX_FAILPOINTS set.")
     var allowFailpoints: Bool?
 
-    @Option(help: ArgumentHelp("File to write the server's URL to once it answers; removed when it stops.",
-                               valueName: "file"),
-            completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "File to write the server's URL to once it answers; removed when it stops.",
+            valueName: "file"),
+        completion: .file())
     var readyFile: String?
 
     var flags: [String: ConfigValue] {
@@ -93,8 +103,9 @@ struct ServerOptions: SettingOptions {
 
 /// How results are printed.
 struct OutputOptions: SettingOptions {
-    @Option(name: .shortAndLong, help: ArgumentHelp("What to print: table or json.", valueName: "format"),
-            completion: .list(["table", "json"]))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("What to print: table or json.", valueName: "format"),
+        completion: .list(["table", "json"]))
     var output: String?
 
     var flags: [String: ConfigValue] { .flags([(.output, output)]) }

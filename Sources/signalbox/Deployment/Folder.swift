@@ -55,12 +55,13 @@ struct Folder: Sendable {
             case S_IFDIR:
                 try collect(relative + "/", into: &entries)
             case S_IFREG:
-                entries.append(ZipWriter.Entry(name: relative, isExecutable: status.st_mode & S_IXUSR != 0) {
-                    guard let data = FileManager.default.contents(atPath: absolute) else {
-                        throw CommandError("can't read \(absolute)")
-                    }
-                    return Array(data)
-                })
+                entries.append(
+                    ZipWriter.Entry(name: relative, isExecutable: status.st_mode & S_IXUSR != 0) {
+                        guard let data = FileManager.default.contents(atPath: absolute) else {
+                            throw CommandError("can't read \(absolute)")
+                        }
+                        return Array(data)
+                    })
             default:
                 throw CommandError("\(relative) is neither a file nor a folder; leave it out by \(IgnoreRules.fileName)")
             }

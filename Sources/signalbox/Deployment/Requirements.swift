@@ -14,10 +14,11 @@ enum Requirements {
     ///   - version: `3.11`.
     static func install(_ file: String, into target: String, version: String, step: Progress.Step) async throws {
         try await withPip(for: version, step: step) { pip in
-            var arguments = pip.command + [
-                "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile",
-                "--target", target, "--requirement", file,
-            ]
+            var arguments =
+                pip.command + [
+                    "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile",
+                    "--target", target, "--requirement", file,
+                ]
             if pip.version != version {
                 // Nothing can be built for an interpreter that isn't here: wheels alone.
                 arguments += ["--python-version", version, "--implementation", "cp", "--only-binary=:all:"]

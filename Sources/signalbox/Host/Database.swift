@@ -1,6 +1,6 @@
 import Logging
-import PostgresClient
 import Platform
+import PostgresClient
 import Store
 
 /// A database for the time of a command.
@@ -39,9 +39,11 @@ extension DevelopmentKey {
 
     /// The home's key, made if there is none, and known to the database: its account, too.
     static func ensure(_ home: HomeDirectory, url: String, logger: Logger) async throws -> DevelopmentKey {
-        let key = try read(home) ?? DevelopmentKey(
-            accessKeyId: "AKIA" + Identifier.alphanumeric(16).uppercased(), secretAccessKey: Identifier.alphanumeric(40),
-            account: account, region: region)
+        let key =
+            try read(home)
+            ?? DevelopmentKey(
+                accessKeyId: "AKIA" + Identifier.alphanumeric(16).uppercased(), secretAccessKey: Identifier.alphanumeric(40),
+                account: account, region: region)
         // On disk first: a key that only the database knows would be of use to nobody.
         try key.write(home)
         try await Database.with(url, logger: logger) { postgres in

@@ -32,8 +32,10 @@ struct Table: Sendable, Equatable {
 extension String {
     /// Control characters made visible: what a stranger stored must not steer the terminal.
     fileprivate var onOneLine: String {
-        String(String.UnicodeScalarView(unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? " " : scalar
-        }))
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control ? " " : scalar
+                }))
     }
 }

@@ -20,17 +20,27 @@ struct DeployCommand: ClientCommand {
 
     @Argument(help: "Folder of the agent.", completion: .directory) var folder: String
     @Option(help: ArgumentHelp("Name of the runtime: letters, digits and _.", valueName: "name")) var name: String
-    @Option(help: ArgumentHelp("Interpreter, such as PYTHON_3_11; the newest one of the server if not given.",
-                               valueName: "runtime"))
+    @Option(
+        help: ArgumentHelp(
+            "Interpreter, such as PYTHON_3_11; the newest one of the server if not given.",
+            valueName: "runtime"))
     var runtime: String?
-    @Option(help: ArgumentHelp("File that is run; main.py if not given. Twice for a program and its file.",
-                               valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "File that is run; main.py if not given. Twice for a program and its file.",
+            valueName: "file"))
     var entryPoint: [String] = []
-    @Option(name: .customLong("env"), help: ArgumentHelp("Environment variable to add or change; repeatable.",
-                                                          valueName: "key=value"))
+    @Option(
+        name: .customLong("env"),
+        help: ArgumentHelp(
+            "Environment variable to add or change; repeatable.",
+            valueName: "key=value"))
     var environment: [String] = []
-    @Option(name: .customLong("unset-env"), help: ArgumentHelp("Environment variable to take away; repeatable.",
-                                                                valueName: "key"))
+    @Option(
+        name: .customLong("unset-env"),
+        help: ArgumentHelp(
+            "Environment variable to take away; repeatable.",
+            valueName: "key"))
     var removedEnvironment: [String] = []
     @Option(help: ArgumentHelp("Endpoint to create or to switch to the version, once that is READY.", valueName: "endpoint"))
     var endpoint: String?

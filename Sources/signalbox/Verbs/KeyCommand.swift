@@ -20,8 +20,9 @@ struct KeyCommand: AsyncParsableCommand {
                 """)
 
         @Option(help: ArgumentHelp("Twelve digits.", valueName: "number")) var account: String
-        @Option(help: ArgumentHelp("admin, operator, invoker or viewer.", valueName: "role"),
-                completion: .list(Principal.Role.allCases.map(\.rawValue)))
+        @Option(
+            help: ArgumentHelp("admin, operator, invoker or viewer.", valueName: "role"),
+            completion: .list(Principal.Role.allCases.map(\.rawValue)))
         var role: Principal.Role = .admin
         @Option(help: ArgumentHelp("Region to note in a saved key.", valueName: "region")) var region = DevelopmentKey.region
         @Flag(help: "Keep the key in the home, for 'signalbox env'.") var save = false
@@ -49,12 +50,15 @@ struct KeyCommand: AsyncParsableCommand {
             }
             if save {
                 try DevelopmentKey(
-                    accessKeyId: key.keyID, secretAccessKey: key.secret, account: account, region: region).write(home)
+                    accessKeyId: key.keyID, secretAccessKey: key.secret, account: account, region: region
+                ).write(home)
             }
-            output.emit(.object([
-                "AccessKeyId": .string(key.keyID), "SecretAccessKey": .string(key.secret), "Account": .string(account),
-                "Role": .string(role.rawValue),
-            ])) {
+            output.emit(
+                .object([
+                    "AccessKeyId": .string(key.keyID), "SecretAccessKey": .string(key.secret), "Account": .string(account),
+                    "Role": .string(role.rawValue),
+                ])
+            ) {
                 .members([
                     ("access key id", key.keyID), ("secret access key", key.secret), ("account", account),
                     ("role", role.rawValue),

@@ -42,10 +42,11 @@ final class FakeAgent: Sendable {
             .childChannelInitializer { channel in
                 record.agent.withLock { $0 }?.accepted.withLock { $0.append(channel) }
                 return channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Handler { request in
-                        record.agent.withLock { $0 }?.seen.withLock { $0.append(request) }
-                        answer(request, channel)
-                    })
+                    try channel.pipeline.syncOperations.addHandler(
+                        Handler { request in
+                            record.agent.withLock { $0 }?.seen.withLock { $0.append(request) }
+                            answer(request, channel)
+                        })
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()

@@ -1,9 +1,10 @@
-@testable import DataPlane
 import Glibc
 import Lifecycle
 import Platform
 import Store
 import Synchronization
+
+@testable import DataPlane
 
 /// Sandboxes that are ports on loopback.
 final class FakeHost: SandboxHost {

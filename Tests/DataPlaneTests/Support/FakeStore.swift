@@ -1,9 +1,10 @@
 import AgentCoreModel
-@testable import DataPlane
 import Foundation
 import Platform
 import Store
 import Synchronization
+
+@testable import DataPlane
 
 /// Rows in memory, with the database's rules for sessions.
 final class FakeStore: RouteSource, SessionStore {

@@ -1,4 +1,3 @@
-@testable import DataPlane
 import Foundation
 import HTTPWire
 import Logging
@@ -8,6 +7,8 @@ import NIOPosix
 import Platform
 import Store
 import Synchronization
+
+@testable import DataPlane
 
 /// Lets everybody in but those whose Authorization says otherwise.
 struct FakeAuthenticator: CallerAuthenticator {
@@ -30,7 +31,9 @@ struct FakeAuthenticator: CallerAuthenticator {
         // A test signs a body by naming its hash.
         if header.hasPrefix("sha256:") {
             let hash: String
-            switch payload { case .computed(let hex), .declared(let hex): hash = hex }
+            switch payload {
+            case .computed(let hex), .declared(let hex): hash = hex
+            }
             guard header == "sha256:\(hash)" else { throw SignalboxError(.invalidSignature, "The signature does not match.") }
         }
         let role: Principal.Role = header == "viewer" ? .viewer : .invoker
@@ -51,7 +54,9 @@ final class TestServer: Sendable {
 
     static let identity = ReplicaIdentity(id: "replica-1", epoch: 2)
 
-    static func render(_ error: SignalboxError, _ requestID: String) -> (status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
+    static func render(
+        _ error: SignalboxError, _ requestID: String
+    ) -> (status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
         let status =
             switch error.kind {
             case .validation: 400
@@ -77,7 +82,8 @@ final class TestServer: Sendable {
         self.host = host
         let plane = DataPlane(
             configuration: configuration, routes: store, sessions: store, host: host, authenticator: authenticator,
-            identity: Self.identity, renderError: Self.render, clock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            identity: Self.identity, renderError: Self.render, clock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
         self.plane = plane
         group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         try await plane.start()
