@@ -27,18 +27,18 @@ extension Store {
     /// Appends with the endpoint's present identity and generation.
     func historyAppend(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, kind: EndpointHistoryKind, from: Int? = nil,
-        to: Int? = nil, rollbackTo: Int? = nil, reason: String? = nil
+        to: Int? = nil, rollbackTo: Int? = nil, stopSessions: Bool = false, reason: String? = nil
     ) async throws {
         _ = try await tx.query(
             """
             insert into endpoint_history (account, region, runtime, runtime_id, endpoint, endpoint_name, kind, generation,
-                from_version, to_version, rollback_to, actor, request_id, reason)
-            select e.account, e.region, e.runtime, e.runtime_id, e.id, e.name, $2, e.generation, $3, $4, $5, $6, $7, $8
+                from_version, to_version, rollback_to, stop_sessions, actor, request_id, reason)
+            select e.account, e.region, e.runtime, e.runtime_id, e.id, e.name, $2, e.generation, $3, $4, $5, $6, $7, $8, $9
             from endpoint_detail e where e.id = $1
             """,
             [
-                .int(endpoint), .text(kind.rawValue), .int(from), .int(to), .int(rollbackTo), .text(c.principal.accessKeyID),
-                .text(c.requestID), .text(reason),
+                .int(endpoint), .text(kind.rawValue), .int(from), .int(to), .int(rollbackTo), .bool(stopSessions),
+                .text(c.principal.accessKeyID), .text(c.requestID), .text(reason),
             ])
     }
 

@@ -13,11 +13,12 @@ extension Store {
 
     /// The endpoint is to move to `version`: status UPDATING. nil: its status does not allow it.
     ///
-    /// - Parameter rollbackTo: the earlier version, when this is a rollback. The later flip then
-    ///   counts as one.
+    /// - Parameters:
+    ///   - rollbackTo: the earlier version, when this is a rollback. The later flip then counts as one.
+    ///   - stopSessions: the flip asks sessions pinned to the version left to stop.
     public func endpointTarget(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, version: Int, rollbackTo: Int? = nil,
-        reason: String? = nil
+        stopSessions: Bool = false, reason: String? = nil
     ) async throws -> EndpointRecord? {
         try await endpointFence(c, in: tx, endpoint: endpoint)
         let result = try await tx.query(
@@ -30,7 +31,7 @@ extension Store {
         let record = try await endpointExpect(c, in: tx, id: endpoint)
         try await historyAppend(
             c, in: tx, endpoint: endpoint, kind: .requested, from: record.liveVersion, to: version, rollbackTo: rollbackTo,
-            reason: reason)
+            stopSessions: stopSessions, reason: reason)
         return record
     }
 
@@ -50,13 +51,17 @@ extension Store {
         guard result.affectedRows > 0 else { return false }
         let request = try await tx.query(
             """
-            select rollback_to from endpoint_history where endpoint = $1 and generation = $2 and kind = 'requested'
+            select rollback_to, stop_sessions from endpoint_history where endpoint = $1 and generation = $2 and kind = 'requested'
             order by id desc limit 1
             """, [.int(endpoint), .int(generation)])
         let rollbackTo = try request.first?.numberOrNil("rollback_to")
         try await historyAppend(
             c, in: tx, endpoint: endpoint, kind: rollbackTo == nil ? .flipped : .rolledBack, from: before.liveVersion,
             to: before.targetVersion, rollbackTo: rollbackTo)
+        if try request.first?.bool("stop_sessions") == true, let left = before.liveVersion {
+            // Under the fence: no session of that version can still appear.
+            try await sessionRequestStop(c, in: tx, endpoint: endpoint, version: left)
+        }
         return true
     }
 

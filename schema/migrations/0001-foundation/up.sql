@@ -244,6 +244,8 @@ create table endpoint_history (
     to_version integer,
     -- The earlier version that a rollback returns to; on DEFAULT, to_version is a copy of it.
     rollback_to integer,
+    -- Of a request: when it goes live, sessions pinned to the version left are asked to stop.
+    stop_sessions boolean not null default false,
     -- Access key id, or `signalbox`.
     actor text not null,
     request_id text not null,
