@@ -72,7 +72,7 @@ let package = Package(
         room(
             "ControlPlane",
             [
-                "Platform", "AgentCoreModel", "Lifecycle", "Store", "Artifacts", "Sandboxing", "Provisioning",
+                "Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Provisioning",
                 crypto,
             ]),
         room(

@@ -1,0 +1,55 @@
+public import AgentCoreModel
+public import Platform
+import Store
+
+extension ControlPlane {
+    /// An endpoint pinned to a READY version: the one named, or the newest (docs/architecture.md, decision 5).
+    public func createAgentRuntimeEndpoint(
+        _ c: OperationContext, _ request: CreateAgentRuntimeEndpointRequest
+    ) async throws -> CreateAgentRuntimeEndpointResponse {
+        var unnamed = request
+        unnamed.clientToken = nil
+        return try await change(
+            c, "CreateAgentRuntimeEndpoint", target: request.agentRuntimeId, token: request.clientToken, request: unnamed
+        ) { tx in
+            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+            guard try await store.endpointCount(c, in: tx, runtime: runtime.id) < quotas.endpoints else {
+                throw Self.quota("endpoints of an agent runtime", quotas.endpoints)
+            }
+            guard runtime.status != .deleting, runtime.status != .deleteFailed else {
+                throw SignalboxError.conflict("Agent runtime '\(runtime.runtimeID)' is in status \(runtime.status.rawValue).")
+            }
+            let version = try await readyVersion(c, tx, runtime, request.agentRuntimeVersion)
+            let endpoint = try await store.endpointInsert(
+                c, in: tx, runtime: runtime, name: request.name, endpointID: WireID.make(name: request.name),
+                target: version.version, description: request.description)
+            try await enqueue(c, tx, .settleEndpoint, endpoint.id)
+            return CreateAgentRuntimeEndpointResponse(
+                targetVersion: String(endpoint.targetVersion), agentRuntimeEndpointArn: endpoint.arn.description,
+                agentRuntimeArn: endpoint.runtimeARN.description, agentRuntimeId: endpoint.runtimeID, endpointName: endpoint.name,
+                status: endpoint.status, createdAt: WireTimestamp(endpoint.createdAt))
+        }
+    }
+
+    /// A version that an endpoint may move to.
+    func readyVersion(
+        _ c: OperationContext, _ tx: StoreTransaction, _ runtime: RuntimeRecord, _ wanted: String?
+    ) async throws -> VersionRecord {
+        guard let wanted else {
+            guard let newest = try await store.versionFetchNewestReady(c, in: tx, runtime: runtime.id) else {
+                throw SignalboxError.conflict("Agent runtime '\(runtime.runtimeID)' has no version in status READY yet.")
+            }
+            return newest
+        }
+        let number = try Self.number(wanted)
+        guard let version = try await store.versionFetch(c, in: tx, runtime: runtime.id, version: number) else {
+            throw Self.noVersion(number, runtime.runtimeID)
+        }
+        guard version.status == .ready else {
+            throw SignalboxError.conflict(
+                "Version '\(number)' of agent runtime '\(runtime.runtimeID)' is in status \(version.status.rawValue); an endpoint "
+                    + "can only point at a READY version.")
+        }
+        return version
+    }
+}

@@ -1,0 +1,117 @@
+import Logging
+import Platform
+import Store
+
+/// Claims and does work of some kinds, a bounded number at a time. Lanes keep what is quick from
+/// waiting behind what is slow.
+struct Lane: Sendable {
+    let name: String
+    let reconcilers: [WorkKind: any Reconciler]
+    /// Pieces of work at a time.
+    let width: Int
+    let store: Store
+    /// Of this replica, whatever its epoch: one process at a time has a home.
+    let holder: String
+    let clock: any TimeSource
+    let logger: Logger
+    let wakeSignal = WakeSignal()
+
+    /// By the database's clock; work whose holder died is done by another after it.
+    static let lease: Duration = .seconds(30)
+    /// However little is heard, the table is looked at this often.
+    static let longestPause: Duration = .seconds(5)
+
+    private var kinds: [String] { reconcilers.keys.map(\.rawValue) }
+
+    /// Until the task is cancelled. What is being done then is cancelled too, and done again by whoever claims it.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            let slots = Slots(width)
+            while !Task.isCancelled {
+                let items = await claim(upTo: slots.free)
+                for item in items {
+                    slots.take()
+                    group.addTask {
+                        await work(item)
+                        slots.give()
+                        wakeSignal.wake()
+                    }
+                }
+                if items.isEmpty { await wakeSignal.wait(atMost: await pause(), clock: clock) }
+            }
+        }
+    }
+
+    private func claim(upTo free: Int) async -> [WorkItem] {
+        guard free > 0 else { return [] }
+        do {
+            return try await store.workClaim(context(), kinds: kinds, holder: holder, lease: Self.lease, limit: free)
+        } catch {
+            // The pause below is the back-off; while the database is away this is the usual answer.
+            logger.debug("no work could be claimed", metadata: ["lane": "\(name)", "error": "\(error)"])
+            return []
+        }
+    }
+
+    private func pause() async -> Duration {
+        guard let due = try? await store.workNextDue(context(), kinds: kinds) else { return Self.longestPause }
+        // Never none at all: work that is due and cannot be claimed must not make this a spinning loop.
+        return max(.milliseconds(20), min(due, Self.longestPause))
+    }
+
+    private func context() -> OperationContext { .background(name, logger: logger, clock: clock) }
+
+    private func work(_ item: WorkItem) async {
+        var c = context()
+        c.logger[metadataKey: "work"] = "\(item.kind) \(item.subject)"
+        do {
+            guard let kind = WorkKind(rawValue: item.kind), let reconciler = reconcilers[kind], let subject = Int64(item.subject) else {
+                throw SignalboxError.internal("there is no reconciler for \(item.kind) \(item.subject)")
+            }
+            let outcome = try await holding(c, item) { [c] in try await reconciler.reconcile(c, item, subject: subject) }
+            switch outcome {
+            case .committed: break
+            case .done: try await store.workComplete(c, item)
+            case .later(let after, let why): try await store.workFail(c, item, error: why, retryAfter: after)
+            }
+        } catch is LeaseLost {
+            c.logger.info("the work is somebody else's now")
+        } catch {
+            if Task.isCancelled { return }
+            c.logger.warning("to be tried again", metadata: ["error": "\(error)", "attempt": "\(item.attempts)"])
+            do {
+                try await store.workFail(c, item, error: "\(error)", retryAfter: item.backOff)
+            } catch {
+                // Its lease ends by itself.
+                c.logger.debug("the failure was not written", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Runs `body` while the lease is prolonged; it is cancelled when the lease is lost.
+    private func holding<Value: Sendable>(
+        _ c: OperationContext, _ item: WorkItem, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while true {
+                    try await clock.sleep(for: Self.lease / 3)
+                    do {
+                        try await store.workRenew(c, item, lease: Self.lease)
+                    } catch let lost as LeaseLost {
+                        throw lost
+                    } catch {
+                        // The database is away, or slow: the fence decides in the end.
+                        c.logger.debug("the lease was not prolonged", metadata: ["error": "\(error)"])
+                    }
+                }
+            }
+            defer { group.cancelAll() }
+            while let value = try await group.next() {
+                if let value { return value }
+            }
+            throw CancellationError()
+        }
+    }
+}

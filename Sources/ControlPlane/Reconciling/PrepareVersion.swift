@@ -1,0 +1,69 @@
+import Platform
+import Store
+
+/// Version CREATING → READY, with its runtime and DEFAULT in the same transaction (docs/architecture.md,
+/// decision 5), or all three fail with the same reason.
+struct PrepareVersion: Reconciler {
+    let store: Store
+    let preparer: any VersionPreparer
+
+    func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
+        guard let version = try await store.versionFetch(c, id: subject), version.status == .creating else { return .done }
+        try await store.versionPreparation(c, version: version.id, "starting a sandbox to see the agent answer")
+        try await Failpoint.hit("prepare.begun")
+        do {
+            try await preparer.probe(c, version)
+        } catch let error as SignalboxError where error.kind == .agentFailed {
+            return try await fail(c, item, version, error.message)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            let why = (error as? SignalboxError)?.message ?? "\(error)"
+            guard item.attempts >= WorkItem.patience else { throw error }
+            return try await fail(c, item, version, "The version could not be prepared, tried \(item.attempts) times: \(why)")
+        }
+        try await Failpoint.hit("prepare.commit")
+        return try await succeed(c, item, version)
+    }
+
+    private func succeed(_ c: OperationContext, _ item: WorkItem, _ version: VersionRecord) async throws -> ReconcilerOutcome {
+        try await store.transaction(c) { tx in
+            guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, id: version.runtime) else { return .done }
+            try await store.workFence(c, in: tx, item)
+            guard try await store.versionTransition(c, in: tx, version: version.id, event: .prepared) else { return .done }
+            if runtime.lastVersion == version.version,
+                try await store.runtimeTransition(c, in: tx, runtime: runtime.id, event: .prepared)
+            {
+                let follows = try await store.endpointFetchForUpdate(c, in: tx, runtime: runtime.id, name: EndpointRecord.defaultName)
+                guard let follows, follows.targetVersion == version.version,
+                    try await store.endpointFlip(c, in: tx, endpoint: follows.id, generation: follows.generation)
+                else { throw SignalboxError.internal("DEFAULT of \(runtime.runtimeID) does not follow version \(version.version)") }
+            }
+            try await store.workComplete(c, in: tx, item)
+            return .committed
+        }
+    }
+
+    private func fail(
+        _ c: OperationContext, _ item: WorkItem, _ version: VersionRecord, _ reason: String
+    ) async throws -> ReconcilerOutcome {
+        c.logger.notice("a version failed to prepare", metadata: ["version": "\(version)", "reason": "\(reason)"])
+        return try await store.transaction(c) { tx in
+            guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, id: version.runtime) else { return .done }
+            try await store.workFence(c, in: tx, item)
+            let event = try await store.versionTransition(
+                c, in: tx, version: version.id, event: .prepareFailed, failureReason: reason)
+            guard event else { return .done }
+            if runtime.lastVersion == version.version {
+                _ = try await store.runtimeFail(c, in: tx, runtime: runtime.id, reason: reason)
+                let follows = try await store.endpointFetchForUpdate(c, in: tx, runtime: runtime.id, name: EndpointRecord.defaultName)
+                if let follows, follows.targetVersion == version.version {
+                    _ = try await store.endpointFail(
+                        c, in: tx, endpoint: follows.id, generation: follows.generation, reason: reason)
+                }
+            }
+            try await store.workComplete(c, in: tx, item)
+            return .committed
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Platform
+import Store
+
+/// Pinned endpoint CREATING or UPDATING → READY on its target, which is prepared already.
+struct SettleEndpoint: Reconciler {
+    let store: Store
+    let preparer: any VersionPreparer
+
+    func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
+        guard let endpoint = try await store.endpointFetch(c, id: subject), !endpoint.isDefault,
+            endpoint.status == .creating || endpoint.status == .updating
+        else { return .done }
+        let target = try await store.versionFetch(c, runtime: endpoint.runtime, version: endpoint.targetVersion)
+        guard let target, target.status == .ready else {
+            let status = target.map { "is in status \($0.status.rawValue)" } ?? "does not exist any more"
+            return try await fail(c, item, endpoint, "Version '\(endpoint.targetVersion)' \(status).")
+        }
+        do {
+            try await preparer.warm(c, target)
+        } catch let error as SignalboxError where error.kind == .agentFailed {
+            return try await fail(c, item, endpoint, error.message)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            let why = (error as? SignalboxError)?.message ?? "\(error)"
+            guard item.attempts >= WorkItem.patience else { throw error }
+            return try await fail(c, item, endpoint, "The version could not be prepared, tried \(item.attempts) times: \(why)")
+        }
+        try await Failpoint.hit("settle.commit")
+        return try await store.transaction(c) { tx in
+            guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, id: endpoint.runtime) else { return .done }
+            try await store.workFence(c, in: tx, item)
+            // False when it was changed meanwhile: that change has asked for work of its own.
+            guard runtime.status != .deleting,
+                try await store.endpointFlip(c, in: tx, endpoint: endpoint.id, generation: endpoint.generation)
+            else { return .done }
+            try await store.workComplete(c, in: tx, item)
+            return .committed
+        }
+    }
+
+    private func fail(
+        _ c: OperationContext, _ item: WorkItem, _ endpoint: EndpointRecord, _ reason: String
+    ) async throws -> ReconcilerOutcome {
+        c.logger.notice("an endpoint failed to move", metadata: ["endpoint": "\(endpoint.arn)", "reason": "\(reason)"])
+        return try await store.transaction(c) { tx in
+            guard try await store.runtimeFetchForUpdate(c, in: tx, id: endpoint.runtime) != nil else { return .done }
+            try await store.workFence(c, in: tx, item)
+            _ = try await store.endpointFail(
+                c, in: tx, endpoint: endpoint.id, generation: endpoint.generation, reason: reason)
+            try await store.workComplete(c, in: tx, item)
+            return .committed
+        }
+    }
+}

@@ -1,0 +1,54 @@
+public import Platform
+public import Provisioning
+public import Sandboxing
+public import Store
+
+/// Finds out whether a version works. Throws `SignalboxError`: `.agentFailed` for what its owner can
+/// mend, with the sentence that becomes `failureReason`; anything else may pass by itself.
+public protocol VersionPreparer: Sendable {
+    /// Runs the version once in a sandbox until it is healthy; nothing of the sandbox is left afterwards.
+    func probe(_ c: OperationContext, _ version: VersionRecord) async throws
+    /// Has at hand what its sandboxes need, so that the first session does not wait for it.
+    func warm(_ c: OperationContext, _ version: VersionRecord) async throws
+}
+
+/// With real sandboxes on this host.
+public struct SandboxPreparer: VersionPreparer {
+    private let provisioner: Provisioner
+    private let supervisor: SupervisorClient
+    private let identity: ReplicaIdentity
+    /// Between SIGTERM and SIGKILL. A probe holds nothing worth waiting for.
+    private let grace: Duration
+
+    public init(
+        provisioner: Provisioner, supervisor: SupervisorClient, identity: ReplicaIdentity, grace: Duration = .seconds(2)
+    ) {
+        self.provisioner = provisioner
+        self.supervisor = supervisor
+        self.identity = identity
+        self.grace = grace
+    }
+
+    public func probe(_ c: OperationContext, _ version: VersionRecord) async throws {
+        let sandboxID = Identifier.uuid()
+        try await provisioner.start(c, version: version, sandboxID: sandboxID, labels: labels(version))
+        // In a task of its own: a lost lease cancels the probe, but must not leave its sandbox behind.
+        try await Task { [supervisor, grace] in
+            try await Failpoint.hit("prepare.probed")
+            try await supervisor.stop(sandboxID, grace: grace)
+            try await supervisor.forget(sandboxID)
+        }.value
+    }
+
+    public func warm(_ c: OperationContext, _ version: VersionRecord) async throws {
+        _ = try await provisioner.specification(c, for: version, sandboxID: Identifier.uuid(), labels: labels(version))
+    }
+
+    /// What is left of a killed server's probes is found by them.
+    private func labels(_ version: VersionRecord) -> [String: String] {
+        [
+            "kind": "probe", "replica": identity.id, "account": version.account, "runtime": version.runtimeID,
+            "version": String(version.version), "endpoint": EndpointRecord.defaultName,
+        ]
+    }
+}

@@ -1,0 +1,58 @@
+public import AgentCoreModel
+public import Platform
+import Store
+
+extension ControlPlane {
+    /// One version; without its number the newest, with the runtime's own status.
+    public func getAgentRuntime(
+        _ c: OperationContext, _ request: GetAgentRuntimeRequest
+    ) async throws -> GetAgentRuntimeResponse {
+        let runtime = try await runtime(c, request.agentRuntimeId)
+        let number = try request.agentRuntimeVersion.map { text throws(SignalboxError) in try Self.number(text) }
+        guard let version = try await store.versionFetch(c, runtime: runtime.id, version: number) else {
+            throw number.map { Self.noVersion($0, runtime.runtimeID) } ?? Self.noRuntime(runtime.runtimeID)
+        }
+        let isWhole = number == nil
+        return GetAgentRuntimeResponse(
+            arn: runtime.arn, name: runtime.name, version: version.version, status: isWhole ? runtime.status : version.status,
+            failureReason: isWhole ? runtime.failureReason : version.failureReason,
+            createdAt: WireTimestamp(isWhole ? runtime.createdAt : version.createdAt),
+            lastUpdatedAt: WireTimestamp(isWhole ? runtime.updatedAt : version.updatedAt),
+            configuration: version.configuration, environmentVariables: version.environmentVariables)
+    }
+
+    public func listAgentRuntimes(
+        _ c: OperationContext, _ request: ListAgentRuntimesRequest
+    ) async throws -> ListAgentRuntimesResponse {
+        let page = try await store.runtimeList(c, page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken))
+        let items = page.items.map { item in
+            AgentRuntime(
+                agentRuntimeArn: item.runtime.arn.description, agentRuntimeId: item.runtime.runtimeID,
+                agentRuntimeVersion: String(item.runtime.lastVersion), agentRuntimeName: item.runtime.name,
+                description: item.description, lastUpdatedAt: WireTimestamp(item.runtime.updatedAt), status: item.runtime.status)
+        }
+        return ListAgentRuntimesResponse(agentRuntimes: items, nextToken: page.nextToken)
+    }
+
+    public func listAgentRuntimeVersions(
+        _ c: OperationContext, _ request: ListAgentRuntimeVersionsRequest
+    ) async throws -> ListAgentRuntimeVersionsResponse {
+        let runtime = try await runtime(c, request.agentRuntimeId)
+        let page = try await store.versionList(
+            c, runtime: runtime, page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken))
+        let items = page.items.map { version in
+            AgentRuntime(
+                agentRuntimeArn: version.arn.description, agentRuntimeId: version.runtimeID,
+                agentRuntimeVersion: String(version.version), agentRuntimeName: version.runtimeName,
+                description: version.configuration.description, lastUpdatedAt: WireTimestamp(version.updatedAt),
+                status: version.status)
+        }
+        return ListAgentRuntimeVersionsResponse(agentRuntimes: items, nextToken: page.nextToken)
+    }
+
+    /// The caller's runtime.
+    func runtime(_ c: OperationContext, _ id: String) async throws -> RuntimeRecord {
+        guard let runtime = try await store.runtimeFetch(c, runtimeID: id) else { throw Self.noRuntime(id) }
+        return runtime
+    }
+}

@@ -1,0 +1,67 @@
+public import AgentCoreModel
+import Lifecycle
+public import Platform
+import Store
+
+extension ControlPlane {
+    /// The next version, with the whole configuration of the request; DEFAULT is to follow it.
+    public func updateAgentRuntime(
+        _ c: OperationContext, _ request: UpdateAgentRuntimeRequest
+    ) async throws -> UpdateAgentRuntimeResponse {
+        var unnamed = request
+        unnamed.clientToken = nil
+        return try await change(
+            c, "UpdateAgentRuntime", target: request.agentRuntimeId, token: request.clientToken, request: unnamed
+        ) { tx in
+            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+            let previous = try await store.versionFetch(c, in: tx, runtime: runtime.id)
+            let (updated, version) = try await appendVersion(c, tx, runtime) {
+                NextVersion(
+                    configuration: VersionConfiguration(request, previous: previous?.configuration),
+                    environmentVariables: request.environmentVariables ?? [:],
+                    artifact: try await resolve(c, tx, request.agentRuntimeArtifact))
+            }
+            return UpdateAgentRuntimeResponse(
+                agentRuntimeArn: updated.arn.description, agentRuntimeId: updated.runtimeID,
+                workloadIdentityDetails: WorkloadIdentityDetails(updated.arn), agentRuntimeVersion: String(version.version),
+                createdAt: WireTimestamp(updated.createdAt), lastUpdatedAt: WireTimestamp(updated.updatedAt),
+                status: updated.status)
+        }
+    }
+
+    /// What the next version is made of.
+    struct NextVersion: Sendable {
+        var configuration: VersionConfiguration
+        var environmentVariables: [String: String]
+        var artifact: ArtifactReference?
+    }
+
+    /// Takes a locked runtime to UPDATING with a new version that DEFAULT is to follow. `content` is
+    /// asked once quota and state allow it.
+    func appendVersion(
+        _ c: OperationContext, _ tx: StoreTransaction, _ runtime: RuntimeRecord, rollbackTo: Int? = nil,
+        stopSessions: Bool = false, content: () async throws -> NextVersion
+    ) async throws -> (RuntimeRecord, VersionRecord) {
+        guard try await store.versionCount(c, in: tx, runtime: runtime.id) < quotas.versions else {
+            throw Self.quota("versions of an agent runtime", quotas.versions)
+        }
+        if case .failure(let illegal) = RuntimeMachine.table.apply(.updateRequested, to: runtime.status) {
+            throw SignalboxError.conflict("\(illegal)")
+        }
+        let next = try await content()
+        guard try await store.runtimeTransition(c, in: tx, runtime: runtime.id, event: .updateRequested) else {
+            throw SignalboxError.internal("a locked runtime changed its status")
+        }
+        let version = try await store.versionAppend(
+            c, in: tx, runtime: runtime, configuration: next.configuration, environmentVariables: next.environmentVariables,
+            artifact: next.artifact)
+        let follows = try await lockEndpoint(c, tx, runtime, EndpointRecord.defaultName)
+        let targeted = try await store.endpointTarget(
+            c, in: tx, endpoint: follows.id, version: version.version, rollbackTo: rollbackTo, stopSessions: stopSessions)
+        guard targeted != nil, let updated = try await store.runtimeFetch(c, in: tx, id: runtime.id) else {
+            throw SignalboxError.internal("DEFAULT of \(runtime.runtimeID) is \(follows.status) while its runtime may be updated")
+        }
+        try await enqueue(c, tx, .prepareVersion, version.id)
+        return (updated, version)
+    }
+}
