@@ -130,7 +130,9 @@ let package = Package(
             swiftSettings: settings),
         tests("AccessTests", ["Access", "TestSupport"]),
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
-        tests("ControlPlaneTests", ["ControlPlane", "TestSupport"]),
+        tests(
+            "ControlPlaneTests",
+            ["ControlPlane", "AgentCoreModel", "Artifacts", "Platform", "PostgresClient", "Provisioning", "Store", "TestSupport"]),
         tests(
             "DataPlaneTests",
             [

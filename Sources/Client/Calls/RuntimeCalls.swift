@@ -102,7 +102,7 @@ extension SignalboxClient {
         }
     }
 
-    /// Interpreters that sandboxes of this Signalbox have: `["PYTHON_3_11": "3.11.2"]`.
+    /// Interpreters that sandboxes of this Signalbox have, by runtime: `["PYTHON_3_11": "/usr/bin/python3.11"]`.
     public func interpreters() async throws -> [String: String] {
         let answer = try await json("GET", "/_signalbox/v1/interpreters")
         return (answer["interpreters"]?.object ?? [:]).compactMapValues(\.string)
