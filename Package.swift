@@ -65,7 +65,7 @@ let package = Package(
         room("Store", ["Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", crypto]),
         room("Artifacts", ["Platform", "PostgresClient", "CLinux", "CZlib", crypto]),
         room("Sandboxing", ["Platform", "CLinux", logging]),
-        room("Access", ["Platform", "SigV4", "Store", crypto]),
+        room("Access", ["Platform", "SigV4", "PostgresClient", "Store", logging]),
         room("Provisioning", ["Platform", "AgentCoreModel", "Store", "Artifacts", "Sandboxing"]),
 
         // The two paths. They never import each other.
@@ -128,7 +128,7 @@ let package = Package(
         .executableTarget(
             name: "SupervisorFixture", dependencies: ["Sandboxing", logging], path: "Tests/SupervisorFixture",
             swiftSettings: settings),
-        tests("AccessTests", ["Access", "TestSupport"]),
+        tests("AccessTests", ["Access", "Platform", "SigV4", "Store", "TestSupport"]),
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests(
             "ControlPlaneTests",
