@@ -78,7 +78,7 @@ let package = Package(
         room(
             "DataPlane",
             [
-                "Platform", "AgentCoreModel", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
+                "Platform", "AgentCoreModel", "SigV4", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
                 "Provisioning",
                 nioCore, nioHTTP1, nioPosix, collections, crypto,
             ]),
@@ -136,8 +136,8 @@ let package = Package(
         tests(
             "DataPlaneTests",
             [
-                "AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "Store", "TestSupport", crypto, nioCore, nioHTTP1,
-                nioPosix,
+                "Access", "AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "SigV4", "Store", "TestSupport", crypto,
+                nioCore, nioHTTP1, nioPosix,
             ]),
         tests(
             "ServerTests",

@@ -1,3 +1,4 @@
+import Access
 import Crypto
 import HTTPWire
 import NIOCore
@@ -187,9 +188,7 @@ final class Invocation: RequestReceiver {
     private func authenticated(_ caller: Caller) {
         guard let target else { return }
         do throws(SignalboxError) {
-            guard caller.principal.role != .viewer else {
-                throw .accessDenied("The access key's role 'viewer' does not allow bedrock-agentcore:InvokeAgentRuntime.")
-            }
+            try caller.principal.require(.invoke, for: "bedrock-agentcore:InvokeAgentRuntime")
             found = try ForwardedHeaders.scan(head.headers)
             sessionID = found.sessionID ?? Identifier.uuid()
             let route = try lane.route(target, caller)
