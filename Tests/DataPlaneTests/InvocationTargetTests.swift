@@ -20,6 +20,8 @@ import Testing
         ("/runtimes/x/invocations/.well-known/agent-card.json", false),
         ("/runtimes/x?a=/invocations", false),
         ("/other/invocations", false),
+        ("/runtimes/agent-abcdefghij/runtime-endpoints/invocations/", false),
+        ("/runtimes/agent-abcdefghij/runtime-endpoints/invocations", false),
     ])
     func matches(_ target: String, _ expected: Bool) {
         #expect(InvocationTarget.matches(target) == expected)

@@ -22,7 +22,9 @@ public struct InvocationTarget: Sendable, Equatable {
     public static func matches(_ target: String) -> Bool {
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
         guard path.starts(with: "/runtimes/".utf8) else { return false }
-        return hasSuffix(path, "/invocations") || hasSuffix(path, "/invocations/")
+        guard hasSuffix(path, "/invocations") || hasSuffix(path, "/invocations/") else { return false }
+        // An endpoint may be called `invocations`, an agent cannot be called `runtime-endpoints`.
+        return !hasSuffix(path, "/runtime-endpoints/invocations") && !hasSuffix(path, "/runtime-endpoints/invocations/")
     }
 
     private static func hasSuffix(_ path: Substring.UTF8View, _ suffix: String) -> Bool {
