@@ -9,7 +9,7 @@ public struct PathTemplate: Sendable, Hashable, CustomStringConvertible {
     public let description: String
     public let segments: [Segment]
 
-    init(_ text: String) {
+    public init(_ text: String) {
         description = text
         segments = text.split(separator: "/").map { part in
             part.first == "{" ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
