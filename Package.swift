@@ -87,7 +87,7 @@ let package = Package(
             "Server",
             [
                 "Platform", "AgentCoreModel", "SigV4", "HTTPWire", "Store", "Artifacts", "Sandboxing", "Access",
-                "Provisioning", "ControlPlane", "DataPlane", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
+                "Provisioning", "ControlPlane", "DataPlane", crypto, hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
                 logging, serviceLifecycle,
             ]),
         room(
@@ -141,7 +141,10 @@ let package = Package(
             ]),
         tests(
             "ServerTests",
-            ["Server", "DataPlane", "Lifecycle", "Platform", "Store", "TestSupport", hummingbird, httpTypes, logging, nioCore, nioPosix]),
+            [
+                "Access", "AgentCoreModel", "Artifacts", "ControlPlane", "DataPlane", "Lifecycle", "Platform", "Server", "SigV4", "Store",
+                "TestSupport", hummingbird, httpTypes, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
+            ]),
         tests("ClientTests", ["Client", "SigV4", "AgentCoreModel", hummingbird, httpTypes, logging, nioCore, nioHTTP1]),
         tests(
             "SignalboxTests", ["signalbox", "Client", "AgentCoreModel", argumentParser, configuration, logging],

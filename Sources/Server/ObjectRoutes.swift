@@ -21,19 +21,16 @@ public struct AuthenticatedObjectRequest: Sendable {
     }
 }
 
-/// Verifies a request's signature. Throws `SignalboxError`.
-public typealias ObjectAuthenticator = @Sendable (Request) async throws -> AuthenticatedObjectRequest
+/// Verifies a request's signature. Throws `SignalboxError` or `ObjectError`.
+public typealias ObjectAuthenticator = @Sendable (Request, FrontEndContext) async throws -> AuthenticatedObjectRequest
 
 /// Adds the S3-compatible routes, path style under `/_s3` (docs/architecture.md, decision 7).
-public func addObjectRoutes<Context: RequestContext>(
-    to router: Router<Context>, objects: ObjectStore, authenticate: @escaping ObjectAuthenticator
+///
+/// - Parameter authenticate: Such as `ObjectAuthentication.authenticate`.
+public func addObjectRoutes(
+    to router: Router<FrontEndContext>, objects: ObjectStore, authenticate: @escaping ObjectAuthenticator
 ) {
-    let routes = ObjectRoutes(objects: objects, authenticate: authenticate)
-    for method: HTTPRequest.Method in [.get, .head, .put, .post, .delete] {
-        for path: RouterPath in ["/_s3", "/_s3/**"] {
-            router.on(path, method: method) { request, _ in await routes.respond(to: request) }
-        }
-    }
+    router.add(middleware: ObjectRoutes(objects: objects, authenticate: authenticate))
 }
 
 /// One request, its sender and what it names.
@@ -69,27 +66,32 @@ struct ObjectCall: Sendable {
 }
 
 /// Decodes a request, calls the object storage once, encodes the answer.
-struct ObjectRoutes: Sendable {
+///
+/// A middleware, because keys hold what a router's patterns normalise away.
+struct ObjectRoutes: RouterMiddleware {
     let objects: ObjectStore
     let authenticate: ObjectAuthenticator
 
-    func respond(to request: Request) async -> Response {
-        var requestID = Identifier.uuid()
+    func handle(
+        _ request: Request, context: FrontEndContext, next: (Request, FrontEndContext) async throws -> Response
+    ) async throws -> Response {
+        guard context.front.isBelow(ObjectTarget.prefix) else { return try await next(request, context) }
+        return await respond(to: request, context)
+    }
+
+    private func respond(to request: Request, _ context: FrontEndContext) async -> Response {
         do {
-            let authenticated = try await authenticate(request)
-            requestID = authenticated.context.requestID
-            do {
-                let target = try ObjectTarget(request.head.path ?? "")
-                try target.checkSupported()
-                return try await respond(ObjectCall(request: request, authenticated: authenticated, target: target))
-            } catch  where !(error is ObjectError) && !(error is SignalboxError) && !(error is CancellationError) {
-                // Most often the caller's own connection, broken while its body came.
-                authenticated.context.logger.info("object request failed", metadata: ["error": "\(error)"])
-                throw error
-            }
+            let authenticated = try await authenticate(request, context)
+            let target = try ObjectTarget(context.front.head.uri)
+            try target.checkSupported()
+            return try await respond(ObjectCall(request: request, authenticated: authenticated, target: target))
         } catch {
+            if !(error is ObjectError), !(error is SignalboxError), !(error is CancellationError) {
+                // Most often the caller's own connection, broken while its body came.
+                context.front.logger.info("object request failed", metadata: ["error": "\(error)"])
+            }
             return ObjectErrorResponse(error).response(
-                requestID: requestID, resource: request.uri.path, isHead: request.method == .head)
+                requestID: context.front.requestID, resource: request.uri.path, isHead: request.method == .head)
         }
     }
 

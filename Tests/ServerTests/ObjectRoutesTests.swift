@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import Platform
 import PostgresClient
 import Synchronization
@@ -48,12 +49,12 @@ struct ObjectRoutesTests {
     /// Calls of the routes, without a socket, on a database of their own.
     func with(_ body: @escaping @Sendable (Call) async throws -> Void) async throws {
         try await TestDatabase.withDatabase(.store) { client in
-            let router = Router(context: BasicRequestContext.self)
-            addObjectRoutes(to: router, objects: ObjectStore(postgres: client)) { request in
+            let router = Router(context: FrontEndContext.self)
+            addObjectRoutes(to: router, objects: ObjectStore(postgres: client)) { request, context in
                 if request.headers[.authorization] == "bad" { throw SignalboxError(.invalidSignature, "wrong signature") }
                 let context = OperationContext(
                     principal: Principal(account: TestTenant.account, accessKeyID: "AK", role: .admin), region: "eu-west-1",
-                    requestID: "request-1", logger: TestLog.logger)
+                    requestID: context.front.requestID, logger: TestLog.logger)
                 return AuthenticatedObjectRequest(
                     context: context, body: ObjectBody(request.body.map { Array(buffer: $0) }),
                     trailingChecksums: { request.headers[.trailer] == nil ? [:] : ["x-amz-checksum-crc32": "AAAAAA=="] })
@@ -64,9 +65,10 @@ struct ObjectRoutesTests {
                 for (name, value) in fields { head.headerFields.append(HTTPField(name: try #require(HTTPField.Name(name)), value: value)) }
                 if method == .put || method == .post { head.headerFields[.contentLength] = String(bytes.count) }
                 let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes)))
-                let context = BasicRequestContext(
-                    source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: TestLog.logger))
-                let response = try await responder.respond(to: request, context: context)
+                let front = FrontEndRequest(
+                    requestID: "request-1", head: HTTPRequestHead(version: .http1_1, method: .GET, uri: path), channel: EmbeddedChannel(),
+                    logger: TestLog.logger)
+                let response = try await responder.respond(to: request, context: FrontEndContext(source: front))
                 let collector = Collector()
                 try await response.body.write(collector)
                 let body = collector.storage.bytes.withLock { $0 }

@@ -1,0 +1,93 @@
+import Access
+import AgentCoreModel
+import ControlPlane
+import DataPlane
+import Platform
+
+/// One operation: where it is, who may call it, what answers.
+struct ControlRoute: Sendable {
+    struct Answer: Sendable {
+        var headers: [(name: String, value: String)] = []
+        var body: JSONValue
+    }
+
+    enum Path: Sendable {
+        case template(PathTemplate)
+        /// `/runtimes/{agent}/` and this: judged from the right, an ARN's slash may stand unencoded.
+        case agent(String)
+
+        /// The decoded parameters of a raw path; nil when it is another path.
+        func parameters(in path: Substring) -> [String: String]? {
+            switch self {
+            case .template(let template): return template.parameters(in: path)
+            case .agent(let operation):
+                let path = path.hasSuffix("/") ? path.dropLast() : path
+                let isOurs = path.hasPrefix("/runtimes/") && path.hasSuffix("/" + operation)
+                return isOurs && path.utf8.count >= "/runtimes//".utf8.count + operation.utf8.count ? [:] : nil
+            }
+        }
+    }
+
+    var method: String
+    var path: Path
+    /// As in an IAM policy.
+    var action: String
+    var permission: Permission
+    /// Of success.
+    var status: Int
+    var answer: @Sendable (AuthenticatedRequest, _ parameters: [String: String]) async throws -> Answer
+}
+
+extension ControlRoute {
+    /// An operation of the model: decode, one use case, encode.
+    init<Input: OperationInput, Output: Encodable & Sendable>(
+        _ useCase: @escaping @Sendable (OperationContext, Input) async throws -> Output
+    ) {
+        let operation = Input.operation
+        self.init(
+            method: operation.method, path: .template(operation.path), action: Self.action(operation),
+            permission: operation.isReadOnly ? .read : .operate, status: operation.successStatus
+        ) { call, parameters in
+            let input = try call.decode(Input.self, parameters)
+            return Answer(body: try JSONValueEncoder.encode(try await useCase(call.context, input)))
+        }
+    }
+
+    static func action(_ operation: Operation) -> String { "\(Operation.signingName):\(operation.name)" }
+
+    /// The control plane's operations.
+    static func model(_ plane: ControlPlane) -> [ControlRoute] {
+        [
+            ControlRoute(plane.createAgentRuntime), ControlRoute(plane.getAgentRuntime), ControlRoute(plane.updateAgentRuntime),
+            ControlRoute(plane.deleteAgentRuntime), ControlRoute(plane.listAgentRuntimes),
+            ControlRoute(plane.listAgentRuntimeVersions), ControlRoute(plane.createAgentRuntimeEndpoint),
+            ControlRoute(plane.getAgentRuntimeEndpoint), ControlRoute(plane.updateAgentRuntimeEndpoint),
+            ControlRoute(plane.deleteAgentRuntimeEndpoint), ControlRoute(plane.listAgentRuntimeEndpoints),
+        ]
+    }
+
+    /// StopRuntimeSession, the data plane's operation that is no stream.
+    static func stop(_ plane: DataPlane) -> ControlRoute {
+        let operation = Operation.stopRuntimeSession
+        let name = "stopruntimesession"
+        return ControlRoute(
+            method: operation.method, path: .agent(name), action: action(operation), permission: .invoke,
+            status: operation.successStatus
+        ) { call, _ in
+            let target = try InvocationTarget(call.front.head.uri, operation: name)
+            let input = try call.decode(StopRuntimeSessionRequest.self, ["agentRuntimeArn": target.text])
+            try await plane.stop(call.context, target: target, sessionID: input.runtimeSessionId)
+            return Answer(
+                headers: [("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id", input.runtimeSessionId)], body: .object([:]))
+        }
+    }
+}
+
+extension AuthenticatedRequest {
+    func decode<Input: OperationInput>(_ type: Input.Type, _ parameters: [String: String]) throws(SignalboxError) -> Input {
+        guard let query = PercentEncoding.query(front.rawQuery) else {
+            throw .validation("The query string is not percent-encoded correctly.", reason: .cannotParse)
+        }
+        return try RequestDecoder.decode(type, path: parameters, query: query, headers: front.headers, body: body)
+    }
+}

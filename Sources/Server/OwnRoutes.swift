@@ -1,0 +1,61 @@
+import Access
+import AgentCoreModel
+import ControlPlane
+import Platform
+
+/// The operations that AWS does not have (docs/architecture.md, decision 7).
+extension ControlRoute {
+    static let ownPrefix = "/_signalbox/v1"
+
+    /// What sandboxes of this host can run, such as `["PYTHON_3_11": "3.11.2"]`.
+    static func interpreters(_ list: @escaping @Sendable () async throws -> [String: String]) -> ControlRoute {
+        ControlRoute(
+            method: "GET", path: .template(PathTemplate(ownPrefix + "/interpreters")), action: "signalbox:ListInterpreters",
+            permission: .read, status: 200
+        ) { _, _ in
+            let interpreters = try await list().mapValues { JSONValue.string($0) }
+            return Answer(body: .object(["interpreters": .object(interpreters)]))
+        }
+    }
+
+    /// Points an endpoint back at the version that was READY before.
+    static func rollback(_ plane: ControlPlane) -> ControlRoute {
+        let endpoint = Operation.updateAgentRuntimeEndpoint
+        return ControlRoute(
+            method: "POST", path: .template(PathTemplate(ownPrefix + endpoint.path.description + "rollback")),
+            action: "signalbox:RollbackAgentRuntimeEndpoint", permission: .operate, status: 202
+        ) { call, parameters in
+            let stopSessions = try call.stopSessions()
+            // Names and token obey the rules of an update of the same endpoint.
+            let named = try call.decode(UpdateAgentRuntimeEndpointRequest.self, parameters)
+            let response = try await plane.rollbackAgentRuntimeEndpoint(
+                call.context,
+                RollbackAgentRuntimeEndpointRequest(
+                    agentRuntimeId: named.agentRuntimeId, endpointName: named.endpointName, stopSessions: stopSessions,
+                    clientToken: named.clientToken))
+            return Answer(body: try JSONValueEncoder.encode(response))
+        }
+    }
+}
+
+extension AuthenticatedRequest {
+    /// The one member of a rollback's body that an update has not; members of neither are refused, for
+    /// what they ask for would not be done.
+    fileprivate func stopSessions() throws(SignalboxError) -> Bool {
+        guard !body.isEmpty else { return false }
+        // What is no JSON object is refused with the other members.
+        guard let members = (try? JSONValue(parsing: body))?.object else { return false }
+        var failures = Set(members.keys).subtracting(["stopSessions", "clientToken"]).sorted().map {
+            FieldFailure(name: $0, message: "Member is not known to this operation")
+        }
+        if let value = members["stopSessions"], value.bool == nil {
+            failures.append(FieldFailure(name: "stopSessions", message: "Member must be a boolean"))
+        }
+        guard failures.isEmpty else {
+            throw .validation(
+                "\(failures.count) validation error\(failures.count == 1 ? "" : "s") detected: "
+                    + failures.map { "\($0.message) at '\($0.name)'" }.joined(separator: "; "), fields: failures)
+        }
+        return members["stopSessions"]?.bool ?? false
+    }
+}

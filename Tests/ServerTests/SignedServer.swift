@@ -1,0 +1,140 @@
+import Access
+import AgentCoreModel
+import Artifacts
+import ControlPlane
+import DataPlane
+import Foundation
+import Hummingbird
+import Logging
+import Platform
+import SigV4
+import Store
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Server
+
+/// A listener with all routes over a real database, and callers that sign. Its data plane has no agents.
+final class SignedServer: Sendable {
+    let store: Store
+    let port: Int
+    let isReady = Mutex(true)
+    private let front: FrontEnd
+    private let keys: [Principal.Role: AccessKeyRecord]
+
+    private init(_ store: Store) async throws {
+        self.store = store
+        let c = OperationContext.test()
+        var keys: [Principal.Role: AccessKeyRecord] = [:]
+        for role in Principal.Role.allCases {
+            keys[role] = try await store.accessKeyCreate(c, account: TestTenant.account, role: role)
+        }
+        self.keys = keys
+        // One that keeps metadata: the contexts read the request id from there.
+        let logger = Logger(label: "test") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .critical
+            return handler
+        }
+        let authenticator = Authenticator(keys: store, logger: logger)
+        let nothing = FrontEndTests.Nothing()
+        let plane = DataPlane(
+            routes: nothing, sessions: nothing, host: nothing, authenticator: authenticator,
+            identity: ReplicaIdentity(id: "r", epoch: 1),
+            renderError: { error, _ in (WireError(error).status, WireError(error).headers, WireError(error).body) }, logger: logger)
+        let router = Router(context: FrontEndContext.self)
+        let ready = Holder()
+        addObjectRoutes(
+            to: router, objects: ObjectStore(postgres: store.postgres), authenticate: ObjectAuthentication(authenticator).authenticate)
+        addControlRoutes(
+            to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store), dataPlane: plane,
+            interpreters: { ["PYTHON_3_11": "3.11.2"] },
+            readiness: { Readiness(parts: ["database": ready.server.withLock { $0 }?.isReady.withLock { $0 } ?? false]) })
+        let responder = router.buildResponder()
+        front = FrontEnd(configuration: FrontEndConfiguration(host: "127.0.0.1", port: 0), dataPlane: plane, logger: logger) {
+            try await responder.respond(to: $0, context: FrontEndContext(source: $1))
+        }
+        port = try await front.start().port ?? 0
+        ready.server.withLock { $0 = self }
+    }
+
+    private final class Holder: Sendable { let server = Mutex<SignedServer?>(nil) }
+
+    static func with(_ body: @escaping @Sendable (SignedServer) async throws -> Void) async throws {
+        try await withStore { store in
+            let server = try await SignedServer(store)
+            let result = await Task { try await body(server) }.result
+            await server.front.shutdown(grace: .zero)
+            try result.get()
+        }
+    }
+
+    func key(_ role: Principal.Role) throws -> AccessKeyRecord { try #require(keys[role]) }
+
+    /// A request and all that a test may spoil about it.
+    struct Call: Sendable {
+        var method = "GET"
+        var target: String
+        var headers: [(String, String)] = []
+        var body: [UInt8] = []
+        /// Instead of the body's hash.
+        var payloadHash: String?
+        var service = "bedrock-agentcore"
+        var role = Principal.Role.admin
+        var secret: String?
+        /// Sent instead of the body that was signed.
+        var sentBody: [UInt8]?
+        var isSigned = true
+        var sendsLength = true
+
+        init(_ method: String, _ target: String, _ body: String = "") {
+            self.method = method
+            self.target = target
+            self.body = Array(body.utf8)
+            if target.hasPrefix("/_s3/") { service = "s3" }
+        }
+
+        func with(_ change: (inout Self) -> Void) -> Self {
+            var copy = self
+            change(&copy)
+            return copy
+        }
+    }
+
+    /// The head as it goes out, signed, and the body behind it.
+    func bytes(_ call: Call) throws -> [UInt8] {
+        let halves = call.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        var headers = [("Host", "127.0.0.1:\(port)")] + call.headers
+        if call.isSigned {
+            let key = try key(call.role)
+            let request = SigV4Request(
+                method: call.method, rawPath: String(halves[0]), rawQuery: halves.count > 1 ? String(halves[1]) : "", headers: headers)
+            headers += RequestSigner(
+                accessKeyID: key.keyID, secret: call.secret ?? key.secret, region: TestTenant.region, service: call.service
+            )
+            .sign(request, payloadHash: call.payloadHash ?? ContentHash.sha256(of: call.body), at: Date())
+        }
+        let body = call.sentBody ?? call.body
+        if call.sendsLength, !body.isEmpty || call.method != "GET" { headers.append(("Content-Length", "\(body.count)")) }
+        let head = "\(call.method) \(call.target) HTTP/1.1\r\n" + headers.map { "\($0.0): \($0.1)\r\n" }.joined() + "\r\n"
+        return Array(head.utf8) + body
+    }
+
+    func send(_ call: Call) async throws -> RawClient.Response {
+        let bytes = try bytes(call)
+        let port = port
+        return try await onThread {
+            let client = try RawClient(port: port)
+            client.send(bytes)
+            return try #require(call.method == "HEAD" ? client.head() : client.response())
+        }
+    }
+}
+
+extension RawClient.Response {
+    var error: String? { field("x-amzn-errortype") }
+    var json: JSONValue? { try? JSONValue(parsing: body) }
+    /// Status and code at once.
+    var outcome: String { "\(status) \(error ?? "")" }
+}
