@@ -75,6 +75,8 @@ extension PinnedPool {
     private func handle(_ event: PinnedPoolState.Event) {
         let (work, timerMoved) = shared.withLock { shared -> ([() -> Void], Bool) in
             let before = shared.state.nextTimer
+            // In one step with the state's: nobody may be granted what is gone already.
+            if case .connectionLost(let id, _) = event { shared.connections[id] = nil }
             let actions = shared.state.handle(event, now: clock.now)
             return (actions.compactMap { prepare($0, &shared) }, shared.state.nextTimer != before)
         }
@@ -123,10 +125,7 @@ extension PinnedPool {
     private func adopt(_ connection: LibPQConnection, as id: PinnedPoolState.ConnectionID) {
         let pinned = PinnedConnection(thread: thread, connection: connection) { [weak self] in
             guard let self else { return }
-            self.shared.withLock { shared in
-                shared.connections[id] = nil
-                shared.awayReason = "the connection broke"
-            }
+            self.shared.withLock { $0.awayReason = "the connection broke" }
             self.handle(.connectionLost(id, chance: .random(in: 0..<1)))
         }
         shared.withLock { $0.connections[id] = pinned }
