@@ -134,6 +134,7 @@ install_packages() {
     package python3-venv "for the tests' and agents' packages" "$python" -c 'import ensurepip, venv'
     if [[ $1 == test ]]; then
         package wrk "puts load on the server in tests" command -v wrk
+        package openssl "makes the certificates of the TLS tests" command -v openssl
     fi
     if ((${#missing[@]} == 0)); then
         good "system packages"
