@@ -8,6 +8,9 @@ public struct PostgresConfiguration: Sendable {
     /// pipelined lane after this time, whatever deadline its caller gave.
     public var statementTimeout: Duration = .seconds(10)
     public var connectTimeout: Duration = .seconds(5)
+    /// The server ends a transaction that waits this long for its next statement, so that a process
+    /// which was stopped in the middle of one doesn't hold its locks for ever.
+    public var idleTransactionTimeout: Duration = .seconds(10)
     public var applicationName = "signalbox"
 
     public init(connectionString: String) { self.connectionString = connectionString }

@@ -9,19 +9,23 @@ struct ConnectionSettings: Sendable {
     var applicationName: String
     /// For the server's `statement_timeout`; `nil` switches it off.
     var statementTimeout: Duration?
+    /// For the server's `idle_in_transaction_session_timeout`.
+    var idleTransactionTimeout: Duration
 
     init(_ configuration: PostgresConfiguration, statementTimeout: Duration?) {
         connectionString = configuration.connectionString
         connectTimeout = configuration.connectTimeout
         applicationName = configuration.applicationName
         self.statementTimeout = statementTimeout
+        idleTransactionTimeout = configuration.idleTransactionTimeout
     }
 
     /// Run once on every connection, so that no server or role setting weakens a promise.
     var sessionSetup: String {
         """
         SET synchronous_commit = on; SET timezone = 'UTC'; SET client_min_messages = warning; \
-        SET statement_timeout = \(statementTimeout?.milliseconds ?? 0)
+        SET statement_timeout = \(statementTimeout?.milliseconds ?? 0); \
+        SET idle_in_transaction_session_timeout = \(idleTransactionTimeout.milliseconds)
         """
     }
 }
@@ -109,8 +113,6 @@ enum Connector {
             names.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 1)
         guard let handle else { throw .away("libpq is out of memory") }
         let connection = LibPQConnection(owning: handle)
-        // libpq would write notices to standard error.
-        PQsetNoticeProcessor(handle, { _, _ in }, nil)
         guard !connection.isBroken else { throw .away(connection.lastError) }
         return connection
     }

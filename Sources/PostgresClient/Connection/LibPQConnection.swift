@@ -8,14 +8,37 @@ final class LibPQConnection: @unchecked Sendable {
     let handle: OpaquePointer
     var prepared = PreparedStatements()
 
-    init(owning handle: OpaquePointer) { self.handle = handle }
+    /// What the server said when it ended the connection between two statements.
+    private var farewell: String?
+
+    init(owning handle: OpaquePointer) {
+        self.handle = handle
+        // libpq would write notices to standard error, the server's reason for leaving among them. It calls
+        // back only from within calls on `handle`, which we own: `self` is alive.
+        PQsetNoticeReceiver(
+            handle,
+            { context, result in
+                guard let context, PQresultErrorField(result, CInt(UnicodeScalar("V").value)).map({ String(cString: $0) }) == "FATAL" else {
+                    return
+                }
+                let connection = Unmanaged<LibPQConnection>.fromOpaque(context).takeUnretainedValue()
+                connection.farewell = PQresultErrorField(result, CInt(UnicodeScalar("M").value)).map { PostgresError.tidy($0) }
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
 
     deinit { PQfinish(handle) }
 
     var descriptor: CInt { PQsocket(handle) }
     var isBroken: Bool { PQstatus(handle) == CONNECTION_BAD }
     var transactionStatus: PGTransactionStatusType { PQtransactionStatus(handle) }
-    var lastError: String { PostgresError.tidy(PQerrorMessage(handle)) }
+    var lastError: String { farewell ?? PostgresError.tidy(PQerrorMessage(handle)) }
+
+    /// The error of a result of status FATAL_ERROR, which is cleared. Where libpq only saw the connection end, the server's reason.
+    func failure(consuming result: OpaquePointer) -> PostgresError {
+        var error = PostgresError(consuming: result)
+        if error.sqlState.isEmpty, let farewell { error.message = farewell }
+        return error
+    }
 
     // Each returns false when libpq refused, which means that the connection is of no use any more.
 
@@ -34,6 +57,9 @@ final class LibPQConnection: @unchecked Sendable {
     func sendSync() -> Bool { signalbox_pipeline_sync(handle) == 1 }
 
     func consumeInput() -> Bool { PQconsumeInput(handle) == 1 }
+
+    /// While no statement is under way: looks at what has come, which may be the server's reason for leaving.
+    func readNotices() { _ = PQisBusy(handle) }
 
     enum Flush { case done, pending, failed }
 

@@ -18,6 +18,7 @@ extension PostgresError {
         switch sqlState {
         case "": .away  // libpq's own words: the connection broke
         case "57P01", "57P02", "57P03", "57P05": .away  // shut down, crashed, starting up, idle too long
+        case "25P03", "25P04": .away  // a transaction was idle, or open, too long: the server has left
         case "57014": .deadline
         case let state where state.hasPrefix("08"): .away
         default: .server

@@ -31,6 +31,8 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
     private var retiring: (@Sendable (_ reusable: Bool) -> Void)?
     private var isRollingBack = false
     private var hasUnsentBytes = false
+    /// Why there is no connection any more.
+    private var failure = PostgresError.away("the connection to PostgreSQL broke")
     private let clock = ContinuousClock()
 
     init(thread: PollThread, connection: LibPQConnection, onLost: @escaping @Sendable () -> Void) {
@@ -88,14 +90,14 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
     func ready(_ events: Int16) {
         guard let connection else { return }
         let isAlive = connection.consumeInput()
-        if current != nil { readResults(connection) }
+        if current != nil { readResults(connection) } else { connection.readNotices() }
         if self.connection === connection, !isAlive || connection.isBroken { end(.away(connection.lastError)) }
     }
 
     func shutDown() { end(.clientClosed, report: false) }
 
     private func enqueue(_ request: PendingRequest) {
-        guard connection != nil else { return request.fail(.away("the connection to PostgreSQL broke")) }
+        guard connection != nil else { return request.fail(failure) }
         queue.append(request)
         proceed()
     }
@@ -168,7 +170,7 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
             if current?.phase == .executing { current?.result = QueryResult(consuming: result) } else { PQclear(result) }
         case PGRES_FATAL_ERROR, PGRES_NONFATAL_ERROR:
-            let error = PostgresError(consuming: result)
+            let error = connection?.failure(consuming: result) ?? PostgresError(consuming: result)
             if current?.error == nil { current?.error = error }
         default:
             PQclear(result)
@@ -232,7 +234,7 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
         guard connection != nil else { return }
         connection = nil
         hasUnsentBytes = false
-        let failure = error.kind == .away ? .away("the connection to PostgreSQL broke: \(error.message)") : error
+        failure = error.kind == .away ? .away("the connection to PostgreSQL broke: \(error.message)") : error
         if let step = current { step.request.fail(step.error ?? failure) }
         current = nil
         for request in queue.removeAll() { request.fail(failure) }

@@ -223,7 +223,7 @@ extension PipelinedConnection {
             PQclear(result)
             complete(connection)
         case PGRES_FATAL_ERROR, PGRES_NONFATAL_ERROR:
-            let error = PostgresError(consuming: result)
+            let error = connection.failure(consuming: result)
             inFlight.updateFirst { entry in
                 if entry.awaitsPrepare || error.isStalePlan { connection.prepared.forget(text: entry.text, name: entry.variant.name) }
                 entry.awaitsPrepare = false
