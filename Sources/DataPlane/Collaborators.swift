@@ -44,11 +44,14 @@ public struct HostedSandbox: Sendable, Equatable {
     public var id: String
     public var labels: [String: String]
     public var isRunning: Bool
+    /// A sentence that says how it ended; nil while it has not.
+    public var exit: String?
 
-    public init(id: String, labels: [String: String], isRunning: Bool) {
+    public init(id: String, labels: [String: String], isRunning: Bool, exit: String? = nil) {
         self.id = id
         self.labels = labels
         self.isRunning = isRunning
+        self.exit = exit
     }
 }
 

@@ -27,11 +27,8 @@ public struct SupervisedHost: SandboxHost {
         try await provisioner.start(context, version: opening.version, sandboxID: opening.session.sandboxID, labels: labels)
     }
 
-    public func stop(_ sandboxID: String) async throws {
-        try await supervisor.stop(sandboxID, grace: stopGrace)
-        // Its log went with the session; the supervisor keeps nothing of it.
-        try await supervisor.forget(sandboxID)
-    }
+    /// Its log stays until the supervisor has that of many later ones.
+    public func stop(_ sandboxID: String) async throws { try await supervisor.stop(sandboxID, grace: stopGrace) }
 
     public func list() async throws -> [HostedSandbox] { try await supervisor.list().map(HostedSandbox.init) }
 
@@ -71,7 +68,7 @@ public struct SupervisedHost: SandboxHost {
 
 extension HostedSandbox {
     init(_ status: SandboxStatus) {
-        self.init(id: status.id, labels: status.labels, isRunning: status.state == .running)
+        self.init(id: status.id, labels: status.labels, isRunning: status.state == .running, exit: status.state.exit?.sentence)
     }
 }
 

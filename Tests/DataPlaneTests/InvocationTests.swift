@@ -447,15 +447,42 @@ import Testing
         }
     }
 
-    @Test func refusedConnectionIs424AndNoticed() async throws {
+    /// Nothing of the request was sent yet, so it goes to the session's next incarnation.
+    @Test func sandboxThatWentUnnoticedIsReplaced() async throws {
         let agent = try await FakeAgent.always("{}")
-        try await withServer(agent) { server in
+        var configuration = DataPlaneConfiguration()
+        configuration.maximumUpstreamIdle = .milliseconds(1)
+        try await withServer(agent, configuration: configuration) { server in
+            #expect(try await one(server, invocation("{}")).status == 200)
+            server.host.state.withLock { $0.sandboxes = [:] }
+            try await Task.sleep(for: .milliseconds(5))
+            #expect(try await one(server, invocation("{}")).status == 200)
+            #expect(server.host.started.count == 2)
+        }
+    }
+
+    @Test func refusedConnectionIs424() async throws {
+        let agent = try await FakeAgent.always("{}")
+        var configuration = DataPlaneConfiguration()
+        configuration.maximumUpstreamIdle = .milliseconds(1)
+        try await withServer(agent, configuration: configuration) { server in
             #expect(try await one(server, invocation("{}")).status == 200)
             server.host.use(port: 1)
-            server.host.state.withLock { $0.sandboxes = [:] }
-            try await Task.sleep(for: .seconds(3.2))
+            try await Task.sleep(for: .milliseconds(5))
+            #expect(try await one(server, invocation("{}")).status == 424)
+            #expect(server.host.started.count == 1)
+        }
+    }
+
+    /// A process's connections end before it is known how it ended: the caller hears that, and the
+    /// next call does not meet the dead session.
+    @Test func failureSaysHowTheAgentEnded() async throws {
+        let agent = try await FakeAgent.start { _, channel in channel.close(promise: nil) }
+        try await withServer(agent) { server in
+            server.host.state.withLock { $0.exitOnStatus = "the agent was killed because it used more memory than 2 GiB" }
             let response = try await one(server, invocation("{}"))
             #expect(response.status == 424)
+            #expect(response.text.contains("more memory than 2 GiB"))
             try await eventually("the end") { server.store.live.isEmpty }
         }
     }

@@ -4,6 +4,7 @@ import HTTPWire
 import NIOCore
 import NIOHTTP1
 import Platform
+import Store
 
 /// One invocation, from its head to the end of its reply. Confined to its connection's event loop; on
 /// the warm path it runs from event to event without a task.
@@ -23,6 +24,10 @@ final class Invocation: RequestReceiver {
     private(set) var found = ForwardedHeaders.Found()
     private(set) var sessionID = ""
     private var declaredHash: String?
+    private var caller: Caller?
+    private var route: Route?
+    /// The session found was gone; a second one that is gone, too, is a failure.
+    private var isReopening = false
     private var hash = SHA256()
     var body: RequestBody
     private var received = 0
@@ -192,22 +197,30 @@ final class Invocation: RequestReceiver {
             found = try ForwardedHeaders.scan(head.headers)
             sessionID = found.sessionID ?? Identifier.uuid()
             let route = try lane.route(target, caller)
+            self.caller = caller
+            self.route = route
             if let route, let ready = plane.sessions.acquireReady(endpoint: route.endpoint, sessionID: sessionID) {
                 return opened(ready)
             }
-            let context = plane.context(caller, requestID: reply.requestID)
-            let key = try target.parsed.routeKey(for: caller.principal.account, region: caller.region)
-            let missing = target.parsed.notFound(account: caller.principal.account, region: caller.region)
-            let (plane, sessionID) = (plane, sessionID)
-            hop { () throws(SignalboxError) in
-                try await plane.open(context, key: key, route: route, sessionID: sessionID, missing: missing)
-            } then: {
-                $0.opened($1)
-            } abandoned: {
-                plane.sessions.release($0)
-            }
+            try open()
         } catch {
             fail(error)
+        }
+    }
+
+    /// The cold path.
+    private func open() throws(SignalboxError) {
+        guard let caller, let target = target?.parsed else { throw .internal("a session was to be opened for nobody") }
+        let context = plane.context(caller, requestID: reply.requestID)
+        let key = try target.routeKey(for: caller.principal.account, region: caller.region)
+        let missing = target.notFound(account: caller.principal.account, region: caller.region)
+        let (plane, route, sessionID) = (plane, route, sessionID)
+        hop { () throws(SignalboxError) in
+            try await plane.open(context, key: key, route: route, sessionID: sessionID, missing: missing)
+        } then: {
+            $0.opened($1)
+        } abandoned: {
+            plane.sessions.release($0)
         }
     }
 
@@ -218,11 +231,41 @@ final class Invocation: RequestReceiver {
             switch result {
             case .success(let connection):
                 if isOver { connection.close() } else { send(on: connection) }
-            case .failure(let error):
-                plane.sessions.suspect(session)
-                // The socket could not be made because there is no such sandbox any more.
-                fail(error.kind == .notFound ? .agentFailed("The agent is not running any more.") : error)
+            case .failure(let error): if !isOver { failedToConnect(session, error) }
             }
+        }
+    }
+
+    /// Nothing of the request was sent: when the sandbox is gone, the session's next incarnation gets it.
+    private func failedToConnect(_ session: Session, _ error: SignalboxError) {
+        let sessions = plane.sessions
+        hop { () throws(SignalboxError) in
+            await sessions.fate(of: session)
+        } then: { invocation, end in
+            guard end != nil || !session.isOwned, !invocation.isReopening else {
+                // The socket could not be made because there is no such sandbox any more.
+                return invocation.fail(error.kind == .notFound ? .agentFailed("The agent is not running any more.") : error)
+            }
+            invocation.isReopening = true
+            sessions.release(session)
+            invocation.session = nil
+            do throws(SignalboxError) { try invocation.open() } catch { invocation.fail(error) }
+        }
+    }
+
+    /// How the sandbox ended, if it did; otherwise what was seen of it. Not for a reply that has begun:
+    /// that is cut at once.
+    func explainFailure(_ reason: String, then: @escaping (Invocation, String) -> Void) {
+        guard let session else { return then(self, reason) }
+        let sessions = plane.sessions
+        if reply.hasBegun {
+            Task { await sessions.fate(of: session) }
+            return then(self, reason)
+        }
+        hop { () throws(SignalboxError) in
+            await sessions.fate(of: session)
+        } then: {
+            then($0, $1 ?? reason)
         }
     }
 

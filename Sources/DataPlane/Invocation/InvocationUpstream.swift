@@ -176,18 +176,16 @@ extension Invocation: UpstreamUser {
     }
 
     func upstreamFailed(_ reason: String) {
-        guard !isOver else {
-            upstream = nil
-            return
-        }
-        let sandbox = session?.sandboxID ?? ""
-        if let session { plane.sessions.suspect(session) }
         upstream = nil
+        guard !isOver else { return }
+        let sandbox = session?.sandboxID ?? ""
         plane.logger.info(
             "an invocation failed in its agent",
             metadata: ["requestID": "\(reply.requestID)", "sandbox": "\(sandbox)", "reason": "\(reason)"])
-        fail(
-            .agentFailed("The runtime failed before it answered: \(reason). Please check your CloudWatch logs for more information."),
-            fields: [("x-signalbox-sandbox", sandbox)])
+        explainFailure(reason) { invocation, why in
+            invocation.fail(
+                .agentFailed("The runtime failed before it answered: \(why). Please check your CloudWatch logs for more information."),
+                fields: [("x-signalbox-sandbox", sandbox)])
+        }
     }
 }

@@ -94,20 +94,32 @@ public final class SessionDirectory: Sendable {
     public func release(_ session: Session) { session.leave(clock.now()) }
 
     /// Something went wrong on the way to the sandbox: is it still there?
-    public func suspect(_ session: Session) {
+    ///
+    /// Returns when the session is over, with a sentence that says how its sandbox ended; nil when the
+    /// sandbox still runs after `patience`, or another replica's session must be looked up again.
+    /// A process's connections end a little before it does, hence the patience.
+    public func fate(of session: Session, patience: Duration = .milliseconds(500)) async -> String? {
         guard session.isOwned else {
             state.withLock { state in
                 if case .remote(let present, _) = state.places[session.key], present === session { state.places[session.key] = nil }
             }
-            return
+            return nil
         }
-        Task {
+        let deadline = clock.now().advanced(by: patience)
+        while true {
             do {
                 let status = try await host.status(session.sandboxID)
-                if status?.isRunning != true { send(.sandboxExited("the agent's process ended"), to: session) }
+                if status?.isRunning != true {
+                    let how = status?.exit ?? "the agent's process ended"
+                    send(.sandboxExited(how), to: session)
+                    await session.waitForEnd()
+                    return how
+                }
             } catch {
                 logger.debug("the host does not say whether a sandbox runs", metadata: ["error": "\(error)"])
+                return nil
             }
+            guard clock.now() < deadline, (try? await clock.sleep(for: .milliseconds(20))) != nil else { return nil }
         }
     }
 

@@ -109,7 +109,7 @@ public final class SupervisorClient: Sendable {
     }
 
     /// Whether a supervisor is there, without waiting for one.
-    func answers() async -> Bool {
+    public func answers() async -> Bool {
         guard let link = try? connected(), await link.connect() else { return false }
         return (try? await link.ask(.init(.list), within: .seconds(2))) != nil
     }

@@ -15,7 +15,7 @@ public struct SupervisorConfiguration: Sendable {
 
     public init(
         home: String, userIDs: Range<UInt32>? = nil, clientUserID: UInt32? = nil, bubblewrap: String = "bwrap",
-        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 500
+        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 100
     ) {
         self.home = home
         self.userIDs = userIDs

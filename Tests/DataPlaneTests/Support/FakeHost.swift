@@ -13,6 +13,8 @@ final class FakeHost: SandboxHost {
         var started: [String] = []
         var stopped: [String] = []
         var startError: SignalboxError?
+        /// Every sandbox turns out to have ended so when somebody looks.
+        var exitOnStatus: String?
         var ping: PingAnswer? = PingAnswer(isBusy: false)
         var pings = 0
         var stopGate: [CheckedContinuation<Void, Never>]?
@@ -93,7 +95,12 @@ final class FakeHost: SandboxHost {
     func add(_ sandbox: HostedSandbox) { state.withLock { $0.sandboxes[sandbox.id] = sandbox } }
 
     func list() async throws -> [HostedSandbox] { state.withLock { Array($0.sandboxes.values) } }
-    func status(_ sandboxID: String) async throws -> HostedSandbox? { state.withLock { $0.sandboxes[sandboxID] } }
+    func status(_ sandboxID: String) async throws -> HostedSandbox? {
+        state.withLock { state in
+            guard let how = state.exitOnStatus else { return state.sandboxes[sandboxID] }
+            return HostedSandbox(id: sandboxID, labels: [:], isRunning: false, exit: how)
+        }
+    }
 
     func openSocket(_ sandboxID: String, port: Int) async throws -> CInt {
         guard state.withLock({ $0.sandboxes[sandboxID] }) != nil else { throw SignalboxError.notFound("no such sandbox") }
