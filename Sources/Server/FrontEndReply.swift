@@ -89,8 +89,9 @@ private struct BridgeBodyWriter: ResponseBodyWriter {
             // To a client that is gone: `await` below throws.
             guard !bridge.isCancelled else { return false }
             bridge.reply.write(buffer)
-            // A body in one piece leaves with its head and its end, in one write.
-            if !isWhole { bridge.reply.flush() }
+            // A body in one piece leaves with its head and its end, in one write: nothing to wait for before.
+            if isWhole { return true }
+            bridge.reply.flush()
             return bridge.reply.isWritable
         }
         guard !goOn else { return }

@@ -78,6 +78,9 @@ import Testing
             let holder = Holder()
             let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
             router.get("hello") { request, context in "hello \(context.id.count) \(request.head.authority ?? "")" }
+            router.get("whole") { _, _ in
+                Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(repeating: UInt8(ascii: "w"), count: 300_000)))
+            }
             router.post("echo") { request, _ in Response(status: .ok, body: ResponseBody(asyncSequence: request.body)) }
             router.post("count") { request, _ in
                 var count = 0
@@ -211,6 +214,17 @@ import Testing
                 return (count, client.response()?.text, ignored)
             }
             #expect(count == "3000000" && echoed == "hello" && ignored == "ignored")
+        }
+    }
+
+    @Test func aBodyInOnePieceMayBeLargerThanTheSocketsBuffer() async throws {
+        try await with { fixture in
+            let response = try await onThread {
+                let client = try RawClient(port: fixture.port)
+                _ = client.send("GET /whole HTTP/1.1\r\nHost: a\r\n\r\n")
+                return client.response()
+            }
+            #expect(response?.body.count == 300_000)
         }
     }
 
