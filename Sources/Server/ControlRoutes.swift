@@ -19,7 +19,7 @@ public struct Readiness: Sendable, Equatable {
 /// Adds the operations of the control plane, StopRuntimeSession, our own, and the two open routes.
 ///
 /// - Parameters:
-///   - interpreters: What sandboxes of this host can run: `["PYTHON_3_11": "3.11.2"]`.
+///   - interpreters: What sandboxes of this host can run: `["PYTHON_3_11": "/usr/bin/python3.11"]`.
 ///   - readiness: Asked for every `/readyz`: must answer soon.
 public func addControlRoutes(
     to router: Router<FrontEndContext>, authentication: RequestAuthentication, controlPlane: ControlPlane, dataPlane: DataPlane,

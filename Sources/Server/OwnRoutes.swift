@@ -7,7 +7,7 @@ import Platform
 extension ControlRoute {
     static let ownPrefix = "/_signalbox/v1"
 
-    /// What sandboxes of this host can run, such as `["PYTHON_3_11": "3.11.2"]`.
+    /// What sandboxes of this host can run, such as `["PYTHON_3_11": "/usr/bin/python3.11"]`.
     static func interpreters(_ list: @escaping @Sendable () async throws -> [String: String]) -> ControlRoute {
         ControlRoute(
             method: "GET", path: .template(PathTemplate(ownPrefix + "/interpreters")), action: "signalbox:ListInterpreters",

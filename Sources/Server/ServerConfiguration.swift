@@ -15,13 +15,15 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var maximumSessions: Int
     /// How long an agent may take until its first healthy answer to `GET /ping`.
     public var agentStartTimeout: Duration
+    /// Whether sandboxes outlive the server, for its successor to adopt (`serve`), or end with it (`dev`).
+    public var keepsSandboxes: Bool
     /// How long invocations in flight may go on after a stop was asked for.
     public var shutdownGrace: Duration
 
     public init(
         listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,
         allowFailpoints: Bool = false, maximumSessions: Int = 100, agentStartTimeout: Duration = .seconds(120),
-        shutdownGrace: Duration = .seconds(30)
+        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30)
     ) {
         self.listenHost = listenHost
         self.listenPort = listenPort
@@ -30,6 +32,7 @@ public struct ServerConfiguration: Sendable, Equatable {
         self.allowFailpoints = allowFailpoints
         self.maximumSessions = maximumSessions
         self.agentStartTimeout = agentStartTimeout
+        self.keepsSandboxes = keepsSandboxes
         self.shutdownGrace = shutdownGrace
     }
 }

@@ -1,7 +1,25 @@
+import Access
+import Artifacts
+import ControlPlane
+import DataPlane
+import Hummingbird
 public import Logging
+import Platform
+import PostgresClient
+import Provisioning
+import Sandboxing
 public import ServiceLifecycle
+import Store
 
-/// A whole server: listener, routes, reconcilers, data plane.
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// A whole server: listener, routes, reconcilers, data plane. The one place where the rooms meet.
+///
+/// The schema is up to date and a supervisor serves the home before it runs.
 public struct SignalboxServer: Service {
     private let configuration: ServerConfiguration
     private let logger: Logger
@@ -18,8 +36,110 @@ public struct SignalboxServer: Service {
         self.onListening = onListening
     }
 
+    /// Until a graceful shutdown, which lets invocations in flight end, or until the task is cancelled.
     public func run() async throws {
-        try await onListening(configuration.listenPort)
-        try? await gracefulShutdown()
+        let postgres = PostgresClient(PostgresConfiguration(connectionString: configuration.databaseURL), logger: logger)
+        let supervisor = SupervisorClient(
+            socketPath: SupervisorConfiguration.socketPath(home: configuration.home), logger: logger)
+        let secrets = try SecretBox.openOrCreate(home: configuration.home)
+        let connections = Task {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await postgres.run() }
+                group.addTask { await supervisor.run() }
+            }
+        }
+        // Nothing below may end without this: PostgreSQL's connections outlive all that uses them.
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await serve(Store(postgres: postgres, secrets: secrets), supervisor))
+        } catch {
+            result = .failure(error)
+        }
+        connections.cancel()
+        await connections.value
+        try result.get()
+    }
+
+    private func serve(_ store: Store, _ supervisor: SupervisorClient) async throws {
+        let context = OperationContext.background("start", logger: logger)
+        let identity = try await store.replicaRegister(
+            context, id: try ReplicaFile.idOrCreate(home: configuration.home), host: ProcessInfo.processInfo.hostName)
+        let objects = ObjectStore(postgres: store.postgres)
+        let bundles = BundleCache(directory: configuration.home + "/bundles", objects: objects)
+        try await bundles.prepare()
+        let provisioner = Provisioner(
+            bundles: bundles, supervisor: supervisor,
+            configuration: ProvisioningConfiguration(initializationTimeout: configuration.agentStartTimeout))
+        let authenticator = Authenticator(keys: store, logger: logger)
+        let dataPlane = makeDataPlane(store, supervisor, provisioner, authenticator, identity)
+        let reconcilers = Reconcilers(
+            store: store, preparer: SandboxPreparer(provisioner: provisioner, supervisor: supervisor, identity: identity),
+            identity: identity, logger: logger)
+
+        // Stops what an earlier run left over, probes included: before anything starts a sandbox.
+        try await dataPlane.start()
+        try await reconcilers.start()
+
+        let router = Router(context: FrontEndContext.self)
+        addObjectRoutes(to: router, objects: objects, authenticate: ObjectAuthentication(authenticator).authenticate)
+        addControlRoutes(
+            to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store),
+            dataPlane: dataPlane, interpreters: { try await supervisor.interpreters() },
+            readiness: { Readiness(parts: ["database": store.postgres.isReachable, "supervisor": await supervisor.answers()]) })
+        let responder = router.buildResponder()
+        let frontEnd = FrontEnd(
+            configuration: FrontEndConfiguration(host: configuration.listenHost, port: configuration.listenPort),
+            dataPlane: dataPlane, logger: logger
+        ) { request, front in
+            try await responder.respond(to: request, context: FrontEndContext(source: front))
+        }
+
+        let changes = Task { await reconcilers.run() }
+        let background = Task {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await dataPlane.run() }
+                group.addTask { await authenticator.run() }
+                group.addTask { await ArtifactSweeper(objects: objects).run(.background("sweep", logger: logger)) }
+            }
+        }
+        let result: Result<Void, any Error>
+        do {
+            let address = try await frontEnd.start()
+            try await onListening(address.port ?? configuration.listenPort)
+            result = .success(())
+            // Throws when the task is cancelled: that is an end like the other, but for the grace.
+            try? await gracefulShutdown()
+        } catch {
+            result = .failure(error)
+        }
+        // In a task of its own, so that a cancelled server ends what it began, too.
+        let grace = Task.isCancelled ? .zero : configuration.shutdownGrace
+        await Task {
+            await frontEnd.shutdown(grace: grace)
+            changes.cancel()
+            await changes.value
+            await bundles.finish()
+            await dataPlane.shutdown(keepSandboxes: configuration.keepsSandboxes)
+            background.cancel()
+            await background.value
+        }.value
+        try result.get()
+    }
+
+    private func makeDataPlane(
+        _ store: Store, _ supervisor: SupervisorClient, _ provisioner: Provisioner, _ authenticator: Authenticator,
+        _ identity: ReplicaIdentity
+    ) -> DataPlane {
+        var settings = DataPlaneConfiguration()
+        settings.sessionLimit = configuration.maximumSessions
+        settings.spoolDirectory = configuration.home
+        return DataPlane(
+            configuration: settings, routes: store, sessions: store,
+            host: SupervisedHost(supervisor: supervisor, provisioner: provisioner), authenticator: authenticator,
+            identity: identity,
+            renderError: { error, _ in
+                let wire = WireError(error)
+                return (wire.status, wire.headers, wire.body)
+            }, logger: logger)
     }
 }

@@ -124,12 +124,13 @@ struct ServerStack: Service {
     }
 
     private func serve(_ url: String) async throws {
-        let configuration = try settings.serverConfiguration(databaseURL: url)
+        var configuration = try settings.serverConfiguration(databaseURL: url)
+        configuration.keepsSandboxes = !isDevelopment
         defer {
             unlink(home.serverFile)
             if let readyFile { unlink(readyFile) }
         }
-        try await SignalboxServer(configuration: configuration, logger: logger) { port in
+        try await SignalboxServer(configuration: configuration, logger: logger) { [configuration] port in
             try announce(ListenAddress(host: configuration.listenHost, port: port).url)
         }.run()
     }
