@@ -1,5 +1,6 @@
 public import Lifecycle
 public import Platform
+public import SigV4
 public import Store
 
 /// Where routes come from: the database.
@@ -103,20 +104,7 @@ public struct AgentProfile: Sendable, Equatable {
 }
 
 /// A request as its caller signed it.
-public struct CallerRequest: Sendable {
-    public var method: String
-    /// As on the wire, before the question mark.
-    public var rawPath: String
-    public var rawQuery: String
-    public var headers: [(name: String, value: String)]
-
-    public init(method: String, rawPath: String, rawQuery: String, headers: [(name: String, value: String)]) {
-        self.method = method
-        self.rawPath = rawPath
-        self.rawQuery = rawQuery
-        self.headers = headers
-    }
-}
+public typealias CallerRequest = SigV4Request
 
 /// Lower-case hex of the body's SHA-256, and who vouches for it.
 public enum CallerPayload: Sendable, Equatable {

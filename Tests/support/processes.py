@@ -122,7 +122,10 @@ def held_namespaces(pid):
         links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     except OSError:
         return set()
-    return {link for link in links if link.startswith(("net:[", "mnt:[", "pid:[", "user:[", "ipc:["))}
+    kinds = ("net", "mnt", "pid", "user", "ipc")
+    # Its own, which the supervisor keeps to come back to, is no sandbox's.
+    own = {os.readlink(f"/proc/{pid}/ns/{kind}") for kind in kinds}
+    return {link for link in links if link.startswith(tuple(f"{kind}:[" for kind in kinds))} - own
 
 
 def sockets_open(pid):

@@ -176,7 +176,7 @@ final class Invocation: RequestReceiver {
         guard let target = target?.parsed else { return }
         let request = CallerRequest(
             method: "POST", rawPath: target.rawPath, rawQuery: target.rawQuery,
-            headers: head.headers.map { (name: $0.name, value: $0.value) })
+            headers: head.headers.map { ($0.name, $0.value) })
         do throws(SignalboxError) {
             if let caller = try plane.authenticator.authenticateCached(request, payload) { return authenticated(caller) }
         } catch {

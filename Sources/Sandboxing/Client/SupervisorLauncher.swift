@@ -39,6 +39,32 @@ public enum SupervisorLauncher {
             "The supervisor did not come up within \(timeout).", context: "last lines of \(logPath): \(tail)")
     }
 
+    /// Starts a supervisor again whenever the one that serves the home has died, until the task is
+    /// cancelled. The new one reaps what the dead one left.
+    public static func keepRunning(executable: String, home: String, logger: Logger) async {
+        // That a connection is lost is logged by those whose work it carries.
+        let quiet = Logger(label: "signalbox.launcher") { _ in SwiftLogNoOpLogHandler() }
+        let client = SupervisorClient(socketPath: SupervisorConfiguration.socketPath(home: home), logger: quiet)
+        let events = client.events()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await client.run() }
+            for await event in events where event == .lost {
+                var pause = Duration.milliseconds(100)
+                while !Task.isCancelled {
+                    do {
+                        _ = try await ensureRunning(executable: executable, home: home, logger: logger)
+                        break
+                    } catch {
+                        logger.error("no supervisor could be started", metadata: ["error": "\(error)"])
+                        try? await Task.sleep(for: pause)
+                        pause = min(pause * 2, .seconds(5))
+                    }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
     private static func answers(_ path: String) async -> Bool {
         guard access(path, F_OK) == 0 else { return false }
         let client = SupervisorClient(socketPath: path, logger: Logger(label: "signalbox.launcher") { _ in SwiftLogNoOpLogHandler() })

@@ -95,14 +95,18 @@ struct ServerStack: Service {
                 try await SupervisorLauncher.ensureRunning(executable: Self.executable, home: home.path, logger: logger)
             }
         }
-        guard isDevelopment else { return try await body() }
+        let keeper = Task {
+            await SupervisorLauncher.keepRunning(executable: Self.executable, home: home.path, logger: logger)
+        }
         let result: Result<Void, any Error>
         do {
             result = .success(try await body())
         } catch {
             result = .failure(error)
         }
-        await stopSupervisor(socket)
+        keeper.cancel()
+        await keeper.value
+        if isDevelopment { await stopSupervisor(socket) }
         try result.get()
     }
 

@@ -24,7 +24,7 @@ struct FakeAuthenticator: CallerAuthenticator {
     }
 
     private func caller(_ request: CallerRequest, _ payload: CallerPayload) throws(SignalboxError) -> Caller {
-        guard let header = request.headers.first(where: { $0.name.lowercased() == "authorization" })?.value else {
+        guard let header = request.headers.first(where: { $0.0.lowercased() == "authorization" })?.1 else {
             throw SignalboxError(.missingAuthentication, "Missing Authentication Token")
         }
         if header == "wrong" { throw SignalboxError(.invalidSignature, "The signature does not match.") }
