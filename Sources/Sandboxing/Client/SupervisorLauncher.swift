@@ -22,10 +22,18 @@ public enum SupervisorLauncher {
         if await answers(path) { return path }
         let logPath = home + "/supervisor.log"
         let arguments = arguments ?? ["supervise", "--home", home]
+        try System.makeDirectory(home)
+        // Of several at once one launches. A second supervisor would not only be in vain: should the first be told
+        // to leave early, it would take its place with nobody to tell it.
+        let turn = try System.open(home + "/supervisor.launch", O_RDWR | O_CREAT)
+        defer { turn.close() }
         try await BlockingThread(name: "launcher").run {
-            try System.makeDirectory(home)
-            try launch(executable, arguments, log: logPath)
+            while flock(turn.number, LOCK_EX) != 0 {
+                guard errno == EINTR else { throw SystemFailure("locking \(home)/supervisor.launch") }
+            }
         }
+        if await answers(path) { return path }
+        try await BlockingThread(name: "launcher").run { try launch(executable, arguments, log: logPath) }
         logger.info("started a supervisor", metadata: ["log": "\(logPath)"])
         let deadline = ContinuousClock.now + timeout
         var pause = Duration.milliseconds(2)
