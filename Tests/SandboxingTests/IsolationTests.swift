@@ -21,6 +21,21 @@ extension SandboxingTests {
             var interfaces: [String]
             var routes: [String]
             var hostname: String
+            var namespaces: [String: String]
+        }
+
+        enum Way: Encodable {
+            case port(Int)
+            /// A unix socket's path, `@` for an abstract one.
+            case path(String)
+
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.singleValueContainer()
+                switch self {
+                case .port(let number): try container.encode(number)
+                case .path(let path): try container.encode(path)
+                }
+            }
         }
 
         @Test func agentIsConfined() async throws {
@@ -37,10 +52,21 @@ extension SandboxingTests {
                     "runtime directory": "/run/signalbox", "disk": "/dev/vda", "memory": "/dev/mem", "tun": "/dev/net/tun",
                     "vsock": "/dev/vsock",
                 ]
-                var specification = host.specification("probe")
-                specification.command = [
-                    Host.python, "probe.py", String(decoding: try JSONEncoder().encode(targets), as: UTF8.self),
+                // Listeners as the host has them, each within reach of this process.
+                try System.makeDirectory(host.home + "/pg")
+                let door = host.home + "/pg/.s.PGSQL.5432"
+                let abstract = "signalbox-test-\(getpid())-" + host.home.suffix(8)
+                let loopback = try Listener.loopback()
+                let listeners = [try Listener.unix(door), try Listener.unix("@" + abstract), loopback.listener]
+                defer { for listener in listeners { listener.close() } }
+                let ways: [String: Way] = [
+                    "host port": .port(loopback.port), "neighbour port": .port(8080), "PostgreSQL socket": .path(door),
+                    "abstract socket": .path("@" + abstract), "supervisor socket": .path(host.home + "/supervisor.sock"),
                 ]
+                var specification = host.specification("probe")
+                specification.command =
+                    [Host.python, "probe.py"]
+                    + [try JSONEncoder().encode(targets), try JSONEncoder().encode(ways)].map { String(decoding: $0, as: UTF8.self) }
                 specification.environment = ["SECRET": "mine", "LD_LIBRARY_PATH": "/nowhere"]
                 let status = try await host.client.start(specification)
                 let hostUser = status.processID.map(Ownership.of)
@@ -77,6 +103,13 @@ extension SandboxingTests {
                 #expect(found.routes == [])
                 #expect(found.hostname == "sandbox")
                 #expect(text("parentEnvironment") == "")
+                for (name, namespace) in found.namespaces {
+                    #expect(namespace.hasPrefix("\(name):["))
+                    #expect(namespace != System.linkTarget("/proc/self/ns/\(name)"), "\(name): the host's")
+                    #expect(namespace != System.linkTarget("/proc/\(neighbour.processID ?? 0)/ns/\(name)"), "\(name): the neighbour's")
+                }
+                #expect(found.namespaces.count == 6)
+                for way in ways.keys { #expect(text("connect \(way)").hasPrefix("refused"), "\(way)") }
                 for target in targets.keys { #expect(text("see \(target)").hasPrefix("refused"), "\(target)") }
                 for place in ["/usr", "bundle", "root", "etc", "dev"] { #expect(text("write \(place)").hasPrefix("refused"), "\(place)") }
                 for place in ["work", "tmp", "shm"] { #expect(text("write \(place)") == "written", "\(place): \(text("write \(place)"))") }
@@ -152,5 +185,43 @@ extension SandboxingTests {
                 #expect(System.exists(victim + "/file"))
             }
         }
+    }
+}
+
+/// Sockets that something on the host listens on.
+enum Listener {
+    static func loopback() throws -> (listener: Descriptor, port: Int) {
+        let listener = Descriptor(socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let done = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener.number, $0, size) == 0 && listen(listener.number, 8) == 0 && getsockname(listener.number, $0, &size) == 0
+            }
+        }
+        guard done else { throw SystemFailure("listening on loopback") }
+        return (listener, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    /// `@` stands for the abstract name space.
+    static func unix(_ name: String) throws -> Descriptor {
+        let listener = Descriptor(socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(name.utf8)
+        withUnsafeMutableBytes(of: &address.sun_path) { path in
+            for (index, byte) in bytes.enumerated() { path[index] = byte }
+            if name.hasPrefix("@") { path[0] = 0 }
+        }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count + (name.hasPrefix("@") ? 0 : 1))
+        let done = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener.number, $0, length) == 0 && listen(listener.number, 8) == 0
+            }
+        }
+        guard done else { throw SystemFailure("listening on \(name)") }
+        return listener
     }
 }
