@@ -48,6 +48,11 @@ int clinux_pidfd_reap(int pidfd, int *code, int *signal) {
     return 1;
 }
 
+int clinux_uid_has_processes(uint32_t uid) {
+    errno = 0;
+    return getpriority(PRIO_USER, uid) != -1 || errno != ESRCH;
+}
+
 int clinux_adopt_orphans(int on) { return prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); }
 
 void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -28,7 +28,7 @@ final class Host: Sendable {
     let home: String
     let client: SupervisorClient
 
-    private init(home: String) {
+    init(home: String) {
         self.home = home
         client = SupervisorClient(socketPath: SupervisorConfiguration.socketPath(home: home), logger: Self.quiet)
     }

@@ -12,12 +12,26 @@ final class SupervisorProcess: Sendable {
     }()
 
     private let home: String
-    private let prefix: [String]
+    private let command: [String]
     private let current = Mutex<ProcessIdentity?>(nil)
 
     init(home: String, prefix: [String]) {
         self.home = home
-        self.prefix = prefix
+        command = prefix + [Self.executable, "supervise", "--home", home]
+    }
+
+    /// The fixture's other words.
+    init(home: String, command: [String]) {
+        self.home = home
+        self.command = [Self.executable] + command
+    }
+
+    /// Supervisors of a home, those included that wait for another to leave.
+    static func count(of home: String) -> Int {
+        System.names(in: "/proc").filter { name in
+            guard Int32(name) != nil, let line = System.readText("/proc/\(name)/cmdline") else { return false }
+            return line.contains("supervise\0--home\0\(home)\0")
+        }.count
     }
 
     var identity: ProcessIdentity? { current.withLock { $0 } }
@@ -25,7 +39,6 @@ final class SupervisorProcess: Sendable {
     func start() throws {
         let log = try System.open(home + "/fixture.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o666)
         let null = try System.open("/dev/null", O_RDONLY)
-        let command = prefix + [Self.executable, "supervise", "--home", home]
         let process = Process()
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
@@ -46,6 +59,15 @@ final class SupervisorProcess: Sendable {
         guard let handle = identity?.open() else { return }
         _ = clinux_pidfd_signal(handle.number, SIGKILL)
         while clinux_pidfd_ended(handle.number) == 0 { usleep(1000) }
+    }
+
+    /// `kill -9` for it and all that is in its session still.
+    func killGroup() {
+        let session = getsid(identity?.pid ?? 0)
+        kill()
+        for name in System.names(in: "/proc") {
+            if let pid = Int32(name), session > 1, session != getsid(0), getsid(pid) == session { Glibc.kill(pid, SIGKILL) }
+        }
     }
 
     func terminate() {

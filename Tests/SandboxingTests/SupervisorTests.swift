@@ -45,8 +45,15 @@ extension SandboxingTests {
             let left = try sleeper()
             let stranger = try sleeper()
             let inCgroup = try sleeper()
-            defer { for process in [left, stranger, inCgroup] where process.isRunning { process.terminate() } }
-            let cgroups = Cgroups(instance: "reaper-" + Identifier.alphanumeric(8))
+            // SIGTERM is blocked on these threads, and so in their children.
+            defer {
+                for process in [left, stranger, inCgroup] where process.isRunning {
+                    kill(process.processIdentifier, SIGKILL)
+                    process.waitUntilExit()
+                }
+            }
+            let instance = "reaper-" + Identifier.alphanumeric(8)
+            let cgroups = Cgroups(instance: instance)
             defer { cgroups.close() }
             func leave(_ id: String, _ identity: ProcessIdentity?, boot: String = ProcessIdentity.boot()) throws {
                 let directory = "\(home)/\(id)"
@@ -67,7 +74,28 @@ extension SandboxingTests {
                     try System.put("\(inCgroup.processIdentifier)", into: hierarchy.path + "/lost/cgroup.procs")
                 }
             }
-            let result = Reaper(sandboxes: home, cgroups: cgroups, logger: Host.quiet).reap()
+            // A start that was cut short: in no file, in no cgroup.
+            let thread = BlockingThread(name: "spawner")
+            func spawn(_ name: String) async throws -> ProcessIdentity {
+                let pid = try await thread.run {
+                    let null = try System.open("/dev/null", O_RDWR)
+                    return try Spawning(program: "/bin/sleep", command: [name, "1000"], output: null.number, input: null.number).start()
+                }
+                return try #require(ProcessIdentity.of(pid))
+            }
+            let cutShort = try await spawn(Orphans.marker(instance: instance, id: "cut-short"))
+            let otherHome = try await spawn(Orphans.marker(instance: "other", id: "cut-short"))
+            let sameWord = try await spawn("sleep " + Orphans.marker(instance: instance, id: "cut-short"))
+            let result = await BlockingThread(name: "reaper").run {
+                Reaper(sandboxes: home, instance: instance, cgroups: cgroups, logger: Host.quiet).reap()
+            }
+            #expect(cutShort.open() == nil)
+            #expect(otherHome.open() != nil)
+            #expect(sameWord.open() != nil)
+            for process in [cutShort, otherHome, sameWord] {
+                kill(process.pid, SIGKILL)
+                #expect(waitpid(process.pid, nil, 0) == process.pid)
+            }
             #expect(Set(result.map(\.file.id)) == ["left", "recycled", "reboot"])
             left.waitUntilExit()
             #expect(left.terminationReason == .uncaughtSignal)
@@ -78,6 +106,36 @@ extension SandboxingTests {
             }
             #expect(!System.exists(home + "/half-made"))
             #expect(!System.exists(home + "/left/work"))
+        }
+
+        /// promises.md, row 11: sandboxes outlive the server that started them and the supervisor, too.
+        @Test func killedServerLeavesItsSandboxesToTheNext() async throws {
+            let home = try Host.makeHome()
+            defer { System.removeTree(home) }
+            let host = Host(home: home)
+            var specification = host.specification("session")
+            specification.labels = ["session": "42"]
+            let text = String(decoding: try JSONEncoder().encode(specification), as: UTF8.self)
+            let server = SupervisorProcess(home: home, command: ["serve", "--home", home, text])
+            try server.start()
+            try await until("the server serves", within: .seconds(30)) { System.exists(home + "/serving") }
+            server.killGroup()
+
+            let linking = Task { await host.client.run() }
+            try await until("the supervisor answers") { await host.client.answers() }
+            let found = try await host.client.list()
+            #expect(found.map(\.id) == ["session"])
+            #expect(found.first?.state == .running)
+            #expect(found.first?.labels == ["session": "42"])
+            #expect(try await host.post("session", "still here") == "still here")
+            let traces = try Traces(host, #require(found.first))
+            // The next server finds the supervisor that runs.
+            let path = try await SupervisorLauncher.ensureRunning(executable: "/nowhere/signalbox", home: home, logger: Host.quiet)
+            #expect(path == home + "/supervisor.sock")
+            try await host.client.shutdown()
+            #expect(traces.left == [])
+            linking.cancel()
+            await linking.value
         }
 
         @Test func secondSupervisorOfAHomeIsRefused() async throws {
@@ -143,12 +201,13 @@ extension SandboxingTests {
         }
 
         @Test func descriptorsAndProcessesStayFlat() async throws {
-            try await Host.with { host in
-                func descriptors() -> Int { System.names(in: "/proc/self/fd").count }
+            // In a process of its own: other suites open and close things in this one.
+            try await Host.withProcess { host, process in
+                let supervisor = try #require(process.identity?.pid)
+                func descriptors() -> Int { System.names(in: "/proc/\(supervisor)/fd").count }
                 try await host.run("warm")
                 try await host.client.stop("warm", grace: .zero)
                 let before = descriptors()
-                let zombiesBefore = Self.zombies()
                 for round in 0..<20 {
                     try await host.run("r\(round)")
                     for _ in 0..<5 { Descriptor(try await host.client.openSocket("r\(round)")).close() }
@@ -156,17 +215,17 @@ extension SandboxingTests {
                     try await host.client.forget("r\(round)")
                 }
                 try await until("descriptors are as before") { descriptors() <= before }
-                #expect(Self.zombies().subtracting(zombiesBefore) == [])
+                try await until("every child is reaped") { Self.zombies(of: supervisor).isEmpty }
             }
         }
 
-        /// Children of this process that wait to be reaped.
-        private static func zombies() -> Set<Int32> {
+        /// Children of a process that wait to be reaped.
+        private static func zombies(of parent: Int32) -> Set<Int32> {
             Set(
                 System.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
                     guard let stat = System.readText("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return false }
                     let fields = stat[stat.index(after: end)...].split(separator: " ")
-                    return fields.count > 1 && fields[0] == "Z" && fields[1] == "\(getpid())"
+                    return fields.count > 1 && fields[0] == "Z" && fields[1] == "\(parent)"
                 })
         }
 
@@ -203,9 +262,69 @@ extension SandboxingTests {
             let next = SupervisorClient(socketPath: again, logger: Host.quiet)
             #expect(await next.answers())
             try await next.shutdown()
+            // Nobody who lost the race takes the place of the one that left.
+            try await until("no supervisor is left") { SupervisorProcess.count(of: home) == 0 }
             await #expect(throws: (any Error).self) {
                 try await SupervisorLauncher.ensureRunning(executable: "/nowhere/signalbox", home: home, logger: Host.quiet)
             }
+        }
+
+        /// As in a container that shows control groups read-only, or not at all.
+        @Test(.enabled(if: geteuid() == 0, "needs mounts")) func worksWithoutControlGroups() async throws {
+            let script = #"for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts | sort -r); do umount -l $m; done; exec "$@""#
+            try await Host.withProcess(prefix: ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"]) { host, process in
+                let status = try await host.run("plain", "forks", limits: SandboxLimits(memoryBytes: 1 << 30))
+                #expect(
+                    status.warning
+                        == "the supervisor may not write cgroups for memory, cpu, pids: these limits are not fully enforced")
+                let traces = try Traces(host, status)
+                try await host.client.stop("plain", grace: .milliseconds(100))
+                #expect(traces.left == [])
+                // Two belong to bubblewrap, one is the script.
+                let bomb =
+                    "import os, time\nn = 0\ntry:\n  while n < 100:\n    if os.fork() == 0: time.sleep(100)\n    n += 1\nexcept OSError as e: print(n, e.errno)"
+                let (_, log) = try await host.python("bomb", bomb, limits: SandboxLimits(memoryBytes: 1 << 30, pids: 20))
+                #expect(log == "17 11\n", "\(log)")
+                let (exit, memory) = try await host.python(
+                    "eats", "x = bytearray(512 << 20)", limits: SandboxLimits(memoryBytes: 128 << 20))
+                #expect(exit.code == 1 && memory.contains("MemoryError"), "\(memory)")
+
+                let left = try Traces(host, await host.run("left", "forks", limits: SandboxLimits(memoryBytes: 1 << 30)))
+                process.kill()
+                try process.start()
+                try await until("the next supervisor listens") { await host.client.answers() }
+                #expect(left.left == [])
+                #expect(try await host.client.status("left")?.state == .exited(.reaped))
+            }
+        }
+
+        /// Killed at any moment of a start, with and without control groups, the supervisor's next one finds everything.
+        @Test(.enabled(if: geteuid() == 0, "needs mounts"), arguments: [true, false])
+        func killedAmidStartsLeavesNothing(withGroups: Bool) async throws {
+            let script = #"for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts | sort -r); do umount -l $m; done; exec "$@""#
+            let prefix = withGroups ? [] : ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"]
+            try await Host.withProcess(prefix: prefix) { host, process in
+                let instance = try #require(System.readText(host.home + "/sandboxes/.instance"))
+                for round in 0..<15 {
+                    let starts = (0..<4).map { number in
+                        Task { try? await host.client.start(host.specification("r\(round)-\(number)", "forks")) }
+                    }
+                    try await until("a start has begun") { System.exists("\(host.home)/sandboxes/r\(round)-0") }
+                    usleep(UInt32(round * 1000))
+                    process.kill()
+                    for start in starts { _ = await start.value }
+                    try process.start()
+                    try await until("the next supervisor listens") { await host.client.answers() }
+                    #expect(Self.named(Orphans.marker(instance: instance, id: nil)) == [], "round \(round)")
+                }
+                let list = try await host.client.list()
+                #expect(list.allSatisfy { $0.state == .exited(.reaped) }, "\(list)")
+            }
+        }
+
+        /// Processes, no zombies, whose command line begins with this.
+        private static func named(_ marker: String) -> [Int32] {
+            System.names(in: "/proc").compactMap { Int32($0) }.filter { System.readText("/proc/\($0)/cmdline")?.hasPrefix(marker) == true }
         }
 
         @Test(.enabled(if: geteuid() == 0, "already without privilege")) func worksWithoutPrivilege() async throws {

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Logging
 import Sandboxing
 
@@ -8,12 +9,17 @@ import Glibc
 import Musl
 #endif
 
-/// A supervisor as a process of its own, for tests that kill it. `supervise --home HOME`.
+/// A supervisor, or a server that starts a sandbox, as a process of its own, for tests that kill it:
+/// `supervise --home HOME`, `serve --home HOME SPECIFICATION`.
 @main
 struct Fixture {
     static func main() async {
         let logger = Logger(label: "supervisor") { StreamLogHandler.standardError(label: $0) }
         let arguments = CommandLine.arguments
+        if arguments.count == 5, arguments[1] == "serve" {
+            do { try await serve(home: arguments[3], specification: arguments[4], logger) } catch { logger.error("\(error)") }
+            exit(1)
+        }
         guard arguments.count == 4, arguments[1] == "supervise", arguments[2] == "--home" else {
             logger.error("usage: SupervisorFixture supervise --home HOME")
             exit(2)
@@ -32,5 +38,15 @@ struct Fixture {
             logger.error("\(error)")
             exit(1)
         }
+    }
+
+    /// Starts the supervisor and the sandbox, says so, and stays.
+    private static func serve(home: String, specification: String, _ logger: Logger) async throws {
+        let socket = try await SupervisorLauncher.ensureRunning(executable: "/proc/self/exe", home: home, logger: logger)
+        let client = SupervisorClient(socketPath: socket, logger: logger)
+        _ = try await client.start(JSONDecoder().decode(SandboxSpecification.self, from: Data(specification.utf8)))
+        try await HealthProbe.waitUntilHealthy(supervisor: client, id: "session", timeout: .seconds(20))
+        FileManager.default.createFile(atPath: home + "/serving", contents: nil)
+        while true { try await Task.sleep(for: .seconds(1000)) }
     }
 }

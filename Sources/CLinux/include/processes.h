@@ -11,6 +11,9 @@ int clinux_pidfd_ended(int pidfd);
 /// -1: not our child.
 int clinux_pidfd_reap(int pidfd, int *code, int *signal);
 
+/// Whether any process, a zombie included, has this real uid. The kernel looks: no scan of /proc.
+int clinux_uid_has_processes(uint32_t uid);
+
 /// Whether orphans below this process become its children instead of init's.
 int clinux_adopt_orphans(int on);
 

@@ -57,14 +57,16 @@ struct BubblewrapEngine: SandboxEngine {
 
         var staged = [(base, "etc"), (request.work, "work")]
         if let bundle = specification.bundle { staged.append((bundle, "bundle")) }
-        let command = ["bwrap", "--args", "3", "--seccomp", "4", "--info-fd", "5", "--"] + specification.command
+        let command = [request.marker, "--args", "3", "--seccomp", "4", "--info-fd", "5", "--"] + specification.command
         let pid = try Spawning(
             program: program, command: command, output: request.output.number, input: null.number,
             inherited: [arguments.number, seccomp.number, informationEnd.number],
             cgroups: entrances.files.map(\.number),
             birthCgroup: entrances.birth?.number ?? -1, userID: request.userID, stage: stage, staged: stage == nil ? [] : staged,
             // Address space is a rough stand-in for resident memory: better than no limit.
-            addressSpaceLimit: request.limitsMemory ? UInt64(specification.limits.memoryBytes) : 0
+            addressSpaceLimit: request.limitsMemory ? UInt64(specification.limits.memoryBytes) : 0,
+            // Counts all processes of the uid, so only where that is the sandbox's own.
+            processLimit: request.limitsProcesses && request.userID != nil ? UInt64(specification.limits.pids) : 0
         ).start()
         let handle = clinux_pidfd_open(pid)
         guard handle >= 0 else { throw SystemFailure("pidfd_open") }

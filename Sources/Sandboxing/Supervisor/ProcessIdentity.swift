@@ -14,11 +14,21 @@ struct ProcessIdentity: Codable, Sendable, Equatable {
 
     /// `nil`: no such process.
     static func of(_ pid: Int32) -> ProcessIdentity? {
+        guard let fields = fields(of: pid), fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
+        return ProcessIdentity(pid: pid, startTicks: ticks)
+    }
+
+    /// `nil`: no such process.
+    static func parent(of pid: Int32) -> Int32? {
+        guard let fields = fields(of: pid), fields.count > 1 else { return nil }
+        return Int32(fields[1])
+    }
+
+    /// Of `/proc/PID/stat`, from the third on.
+    private static func fields(of pid: Int32) -> [Substring]? {
         // The command's name, in brackets, may hold anything: count from the last bracket.
         guard let line = System.readText("/proc/\(pid)/stat"), let end = line.lastIndex(of: ")") else { return nil }
-        let fields = line[line.index(after: end)...].split(separator: " ")
-        guard fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
-        return ProcessIdentity(pid: pid, startTicks: ticks)
+        return line[line.index(after: end)...].split(separator: " ")
     }
 
     /// A handle on exactly this process, `nil` if it is gone.

@@ -12,10 +12,12 @@ typealias SandboxesLeft = [(file: StateFile, exit: SandboxExit, directory: Strin
 
 /// Ends what a supervisor that was killed left behind. Runs, blocking, before the next one listens.
 ///
-/// A process is recognised by its start time together with its number, or by membership in a cgroup of ours;
-/// never by number alone.
+/// A process is recognised by its start time together with its number, by membership in a cgroup of ours, or by the
+/// name that it was started under; never by number alone.
 struct Reaper {
     let sandboxes: String
+    /// Names the home on the host.
+    let instance: String
     let cgroups: Cgroups
     let logger: Logger
 
@@ -26,6 +28,10 @@ struct Reaper {
             if !cgroup.processes().isEmpty { logger.warning("reaping the processes of sandbox \(id)") }
             if !cgroup.kill() { logger.error("processes of sandbox \(id) survive SIGKILL") }
             cgroup.remove()
+        }
+        // Those whose start was cut short: in no file yet, and without a parent to die with.
+        if Orphans.end(marker: Orphans.marker(instance: instance, id: nil)) > 0 {
+            logger.warning("reaped sandboxes whose start was interrupted")
         }
         let boot = ProcessIdentity.boot()
         var left: SandboxesLeft = []
@@ -42,7 +48,9 @@ struct Reaper {
                 file.exit = .reaped
                 try? file.write(directory)
             }
-            System.removeTree(directory + "/work")
+            if !System.removeTree(StateFile.work(directory)) {
+                logger.error("the work directory of sandbox \(name) could not be removed")
+            }
             left.append((file, file.exit ?? .reaped, directory))
         }
         return left

@@ -10,6 +10,8 @@ protocol SandboxEngine: Sendable {
 
 /// What the supervisor prepared for a sandbox.
 struct LaunchRequest: Sendable {
+    /// What the engine's own processes are called in the host's list (``Orphans``).
+    var marker: String
     var specification: SandboxSpecification
     /// On the host: writable for the agent.
     var work: String
@@ -21,6 +23,7 @@ struct LaunchRequest: Sendable {
     var output: Descriptor
     /// Limits to set on the processes themselves, where no cgroup does it.
     var limitsMemory: Bool
+    var limitsProcesses: Bool
 }
 
 struct LaunchedSandbox: Sendable {

@@ -48,7 +48,7 @@ final class SandboxRecord {
         isHidden = false
     }
 
-    var work: String { directory + "/work" }
+    var work: String { StateFile.work(directory) }
 
     var status: SandboxStatus {
         SandboxStatus(
@@ -59,6 +59,6 @@ final class SandboxRecord {
         StateFile(
             id: id, labels: labels, limits: limits, startedAt: startedAt, boot: ProcessIdentity.boot(),
             outer: outer.flatMap { ProcessIdentity.of($0.pid) }, first: first.flatMap { ProcessIdentity.of($0.pid) },
-            exit: state.exit)
+            exit: state.exit, userID: userID)
     }
 }

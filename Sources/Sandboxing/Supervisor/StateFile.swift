@@ -18,7 +18,10 @@ struct StateFile: Codable, Sendable {
     /// The sandbox's first process, whose end ends all others.
     var first: ProcessIdentity?
     var exit: SandboxExit?
+    /// The agent's host uid, when it has one of its own.
+    var userID: UInt32?
 
+    static func work(_ directory: String) -> String { directory + "/work" }
     static func path(_ directory: String) -> String { directory + "/state.json" }
 
     static func read(_ directory: String) -> StateFile? {

@@ -71,12 +71,13 @@ public final class Supervisor: Sendable {
         if let core { Task { await core.shutdown() } }
     }
 
-    /// One that is stopping has left its socket already and is waited for; one that serves is not.
+    /// One that is stopping has left its socket already and is waited for; one that serves is not. Connecting alone
+    /// proves nothing: of one that was killed, a child on its way to its program may hold lock and socket yet.
     private func acquire(_ lock: Descriptor) async throws {
         let deadline = ContinuousClock.now + configuration.shutdownGrace + .seconds(5)
+        lazy var other = SupervisorClient(socketPath: configuration.socketPath, logger: logger)
         while flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
-            let other = Descriptor(clinux_unix_connect(configuration.socketPath))
-            guard other.number < 0, ContinuousClock.now < deadline else {
+            guard await !other.answers(), ContinuousClock.now < deadline else {
                 throw SignalboxError.conflict("Another supervisor serves \(configuration.home).")
             }
             try await Task.sleep(for: .milliseconds(20))
@@ -91,8 +92,8 @@ public final class Supervisor: Sendable {
         return try await BlockingThread(name: "reaper").run {
             let cgroups = Cgroups(instance: instance)
             if let warning = cgroups.warning { logger.warning("\(warning)") }
-            let left = Reaper(sandboxes: configuration.sandboxesPath, cgroups: cgroups, logger: logger).reap()
-            return (try SupervisorCore(configuration: configuration, cgroups: cgroups, logger: logger), left)
+            let left = Reaper(sandboxes: configuration.sandboxesPath, instance: instance, cgroups: cgroups, logger: logger).reap()
+            return (try SupervisorCore(configuration: configuration, instance: instance, cgroups: cgroups, logger: logger), left)
         }
     }
 
@@ -125,7 +126,10 @@ public final class Supervisor: Sendable {
 
 extension SupervisorCore {
     func adopt(_ left: SandboxesLeft) {
-        for (file, exit, directory) in left { records[file.id] = SandboxRecord(file, exit: exit, directory: directory) }
+        for (file, exit, directory) in left {
+            records[file.id] = SandboxRecord(file, exit: exit, directory: directory)
+            if let userID = file.userID, System.exists(StateFile.work(directory)) { userIDs?.hold(userID) }
+        }
         pruneExited()
     }
 

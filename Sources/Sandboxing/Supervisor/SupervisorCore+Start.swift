@@ -50,6 +50,7 @@ extension SupervisorCore {
         let file = record.file
         let cgroups = cgroups
         let engine = engine
+        let marker = Orphans.marker(instance: instance, id: record.id)
         await logs.add(record.id, pipe: pipe, directory: directory, limit: record.limits.logBytes)
         let (cgroup, launched) = try await spawner.run {
             guard mkdir(directory, 0o700) == 0 else { throw SystemFailure("mkdir \(directory)") }
@@ -59,8 +60,8 @@ extension SupervisorCore {
             let cgroup = try cgroups.make(specification.id, limits: specification.limits)
             do {
                 let request = LaunchRequest(
-                    specification: specification, work: work, cgroup: cgroup, userID: userID, output: output,
-                    limitsMemory: !cgroups.limitsMemory)
+                    marker: marker, specification: specification, work: work, cgroup: cgroup, userID: userID, output: output,
+                    limitsMemory: !cgroups.limitsMemory, limitsProcesses: !cgroups.limitsPids)
                 return (cgroup, try engine.launch(request))
             } catch {
                 cgroup.kill()
@@ -120,8 +121,9 @@ extension SupervisorCore {
             let handle = Descriptor(number)
             let network = try NetworkDoor(of: pid, isPrivileged: isPrivileged)
             let namespace = System.linkTarget("/proc/\(pid)/ns/pid")
-            // All of this was the sandbox's own if its first process lived to the end of it.
-            guard clinux_pidfd_ended(handle.number) == 0 else {
+            // All of this was the sandbox's own if its first process lived to the end of it, and it is that process
+            // if bubblewrap outside, whose number is taken until we reap it, is its parent.
+            guard clinux_pidfd_ended(handle.number) == 0, ProcessIdentity.parent(of: pid) == record.outer?.pid else {
                 network.close()
                 throw SystemFailure("the sandbox's first process", code: ESRCH)
             }
@@ -151,8 +153,8 @@ extension SupervisorCore {
     private func discard(_ record: SandboxRecord) async {
         await logs.finish(record.id)
         let directory = record.directory
-        _ = await cleaner().run { System.removeTree(directory) }
-        if let userID = record.userID { userIDs?.giveBack(userID) }
+        let isGone = await cleaner().run { System.removeTree(directory) }
+        if let userID = record.userID, isGone { userIDs?.giveBack(userID) }
         records[record.id] = nil
         for waiter in record.awaitingEnd { waiter.resume() }
         record.awaitingEnd = []

@@ -58,7 +58,7 @@ extension SupervisorCore {
         if let first = record.first {
             _ = clinux_pidfd_signal(first.handle.number, SIGKILL)
         } else if let outer = record.outer {
-            // What it forked already dies with it (--die-with-parent).
+            // What it forked already dies with it (--die-with-parent), or is found when it has ended.
             _ = clinux_pidfd_signal(outer.handle.number, SIGKILL)
         }
     }
@@ -82,7 +82,8 @@ extension SupervisorCore {
         let id = record.id
         let userID = record.userID
         let logger = logger
-        let kills = await cleaner().run {
+        let marker = Orphans.marker(instance: instance, id: id)
+        let (kills, isGone) = await cleaner().run {
             // Ends only after every other process of its namespace has.
             if let first {
                 for _ in 0..<5000 where clinux_pidfd_ended(first.number) == 0 { usleep(1000) }
@@ -94,9 +95,13 @@ extension SupervisorCore {
             let kills = cgroup?.outOfMemoryKills() ?? 0
             if cgroup?.kill() == false { logger.error("processes of sandbox \(id) survive SIGKILL") }
             cgroup?.remove()
-            if first == nil { Orphans.reap(userID: userID) }
-            if !System.removeTree(work) { logger.error("the work directory of sandbox \(id) could not be removed") }
-            return kills
+            if first == nil {
+                Orphans.end(marker: marker)
+                Orphans.reap(userID: userID)
+            }
+            let isGone = System.removeTree(work)
+            if !isGone { logger.error("the work directory of sandbox \(id) could not be removed") }
+            return (kills, isGone)
         }
         await logs.finish(record.id)
         let exit = SandboxExit(
@@ -105,7 +110,8 @@ extension SupervisorCore {
         record.outer = nil
         record.first = nil
         record.cgroup = nil
-        if let userID = record.userID { userIDs?.giveBack(userID) }
+        // Whoever got it next would own what is left.
+        if let userID = record.userID, isGone { userIDs?.giveBack(userID) }
         try? record.file.write(record.directory)
         logger.info("sandbox \(record.id): \(exit.sentence)")
         record.awaitingFirst?.resume(returning: false)

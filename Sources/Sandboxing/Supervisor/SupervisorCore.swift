@@ -11,6 +11,8 @@ import Musl
 /// The supervisor's state and what may be done with it, on its event loop. What blocks goes to threads.
 actor SupervisorCore {
     let configuration: SupervisorConfiguration
+    /// Names the home on the host.
+    let instance: String
     let logger: Logger
     let loop: EventLoop
     let isPrivileged = geteuid() == 0
@@ -35,8 +37,9 @@ actor SupervisorCore {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    init(configuration: SupervisorConfiguration, cgroups: Cgroups, logger: Logger) throws {
+    init(configuration: SupervisorConfiguration, instance: String, cgroups: Cgroups, logger: Logger) throws {
         self.configuration = configuration
+        self.instance = instance
         self.logger = logger
         self.cgroups = cgroups
         loop = try EventLoop(name: "supervisor")

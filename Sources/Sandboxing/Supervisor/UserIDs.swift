@@ -8,7 +8,8 @@ import Musl
 #endif
 
 /// One host uid (and gid) for each living sandbox, across all supervisors of the host: each uid in use is a
-/// locked byte of one file, which the kernel unlocks when its supervisor is gone.
+/// locked byte of one file, which the kernel unlocks when its supervisor is gone. What a supervisor left behind
+/// keeps its uid from others: processes because they have it, files because the next one holds it (``hold(_:)``).
 final class UserIDs: Sendable {
     /// In no range that distributions, systemd or subordinate ids use (systemd.io/UIDS-GIDS: "unused").
     static let preferred: Range<UInt32> = 1_900_000_000..<1_900_060_000
@@ -36,11 +37,21 @@ final class UserIDs: Sendable {
                 // Two locks of one open file never conflict, so those of this supervisor are told apart by `held`.
                 if held.withLock({ $0.contains(candidate) }) { continue }
                 guard clinux_lock_byte(file.number, Int64(candidate)) == 0 else { continue }
+                guard clinux_uid_has_processes(candidate) == 0 else {
+                    _ = clinux_unlock_byte(file.number, Int64(candidate))
+                    continue
+                }
                 held.withLock { _ = $0.insert(candidate) }
                 return candidate
             }
             throw SystemFailure("every sandbox uid of \(range) is in use", code: EAGAIN)
         }
+    }
+
+    /// For as long as this supervisor lives: something of that uid could not be removed.
+    func hold(_ uid: UInt32) {
+        _ = clinux_lock_byte(file.number, Int64(uid))
+        held.withLock { _ = $0.insert(uid) }
     }
 
     func giveBack(_ uid: UInt32) {

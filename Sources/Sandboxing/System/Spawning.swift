@@ -14,16 +14,18 @@ struct Spawning {
     var output: CInt
     var input: CInt
     /// Become descriptors 3, 4, … of the program.
-    var inherited: [CInt]
+    var inherited: [CInt] = []
     /// `cgroup.procs` files of version 1.
-    var cgroups: [CInt]
+    var cgroups: [CInt] = []
     /// Directory of version 2, -1: none.
-    var birthCgroup: CInt
+    var birthCgroup: CInt = -1
     var userID: UInt32?
     var stage: String?
-    var staged: [(source: String, name: String)]
+    var staged: [(source: String, name: String)] = []
     /// 0: none.
-    var addressSpaceLimit: UInt64
+    var addressSpaceLimit: UInt64 = 0
+    /// 0: none.
+    var processLimit: UInt64 = 0
 
     /// Its environment is empty, it dies with the calling thread.
     func start() throws -> Int32 {
@@ -66,6 +68,7 @@ struct Spawning {
                             spawn.staged = directories.baseAddress
                             spawn.staged_count = CInt(directories.count)
                             spawn.address_space_limit = addressSpaceLimit
+                            spawn.process_limit = processLimit
                             spawn.descriptor_limit = 65536
                             spawn.dies_with_thread = 1
                             return clinux_spawn(&spawn, &step)
