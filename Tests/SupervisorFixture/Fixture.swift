@@ -46,7 +46,7 @@ struct Fixture {
         let client = SupervisorClient(socketPath: socket, logger: logger)
         _ = try await client.start(JSONDecoder().decode(SandboxSpecification.self, from: Data(specification.utf8)))
         try await HealthProbe.waitUntilHealthy(supervisor: client, id: "session", timeout: .seconds(20))
-        FileManager.default.createFile(atPath: home + "/serving", contents: nil)
+        _ = FileManager.default.createFile(atPath: home + "/serving", contents: nil)
         while true { try await Task.sleep(for: .seconds(1000)) }
     }
 }
