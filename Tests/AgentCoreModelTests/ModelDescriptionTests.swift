@@ -14,7 +14,7 @@ import Foundation
     @Test func isWrittenWhereTheConformanceTestLooks() throws {
         let bytes = ModelDescription.json()
         #expect(try JSONValue(parsing: bytes)["operations"]?.array?.count == Operation.all.count)
-        guard let path = ProcessInfo.processInfo.environment["SIGNALBOX_MODEL_DUMP"] else { return }
+        guard let path = ProcessInfo.processInfo.environment["CONFORMANCE_MODEL"] else { return }
         try Data(bytes).write(to: URL(filePath: path))
     }
 

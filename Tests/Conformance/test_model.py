@@ -1,6 +1,6 @@
 """Compares our description of the API with botocore's model.
 
-SIGNALBOX_MODEL_DUMP names the file that `ModelDescription.json()` was written to; the Swift test
+CONFORMANCE_MODEL names the file that `ModelDescription.json()` was written to; the Swift test
 ModelDescriptionTests writes it when the same variable is set. Every difference must stand in
 INTENDED with its reason, and every entry of INTENDED must still be a difference.
 """
@@ -78,9 +78,9 @@ def botocore_models():
 
 @pytest.fixture(scope="module")
 def ours():
-    path = os.environ.get("SIGNALBOX_MODEL_DUMP")
+    path = os.environ.get("CONFORMANCE_MODEL")
     if not path:
-        pytest.skip("SIGNALBOX_MODEL_DUMP is not set")
+        pytest.skip("CONFORMANCE_MODEL is not set")
     with open(path, encoding="utf-8") as file:
         return json.load(file)
 
