@@ -41,6 +41,9 @@ actor SupervisorLink {
 
     // MARK: Connection
 
+    /// The connection ends because we want it to.
+    private var isLeaving = false
+
     var isConnected: Bool { channel != nil }
 
     /// One attempt. A unix socket connects at once or not at all.
@@ -67,7 +70,9 @@ actor SupervisorLink {
 
     /// Ends the connection and all event streams. A later ``connect()`` starts anew.
     func disconnect() {
+        isLeaving = true
         channel?.close()
+        isLeaving = false
         let ended = listeners.withLock { listeners in
             defer { listeners = [:] }
             return listeners.values
@@ -77,7 +82,9 @@ actor SupervisorLink {
 
     private func lost(_ reason: String?) {
         channel = nil
-        logger.warning("the supervisor's connection is lost", metadata: ["reason": "\(reason ?? "closed by it")"])
+        if !isLeaving {
+            logger.warning("the supervisor's connection is lost", metadata: ["reason": "\(reason ?? "closed by it")"])
+        }
         let failed = pending.values
         pending = [:]
         for continuation in failed {
