@@ -250,6 +250,18 @@ import Testing
         #expect(bench.on(.timer) == [.connect(2)])
     }
 
+    /// It broke on its way from the connecting thread: an attempt that failed, also while the circuit is half open.
+    @Test func aConnectionLostBeforeItIsKnownCountsAsAFailedAttempt() {
+        var bench = Bench.away()
+        bench.time.advance(by: .seconds(1))
+        #expect(bench.on(.timer) == [.connect(2)])
+        #expect(bench.on(.connectionLost(2, chance: 0)) == [])
+        #expect(bench.on(.connected(2)) == [.close(2)])
+        #expect(bench.pool.nextTimer != nil, "there will be another attempt")
+        bench.time.advance(by: .seconds(1))
+        #expect(bench.on(.timer) == [.connect(3)])
+    }
+
     @Test func aLateConnectionIsClosed() {
         var bench = Bench.ready()
         #expect(bench.on(.connected(42)) == [.close(42)])
@@ -300,6 +312,7 @@ import Testing
             #expect(waiting.count == bench.pool.waiterCount)
             #expect(idle.isEmpty || waiting.isEmpty)
             #expect(waiting.isEmpty || bench.pool.nextTimer != nil)
+            #expect(connecting.count + lent.count + idle.count > 0 || bench.pool.nextTimer != nil, "it would never come back")
         }
 
         apply(bench.on(.started))
@@ -316,8 +329,11 @@ import Testing
                 if chance < 0.7 {
                     idle.insert(id)
                     apply(bench.on(.connected(id)))
-                } else {
+                } else if chance < 0.85 {
                     apply(bench.on(.connectFailed(id, chance: chance)))
+                } else {
+                    apply(bench.on(.connectionLost(id, chance: chance)))
+                    apply(bench.on(.connected(id)))
                 }
             case 5, 6:
                 guard let id = lent.keys.sorted().randomElement(using: &random) else { continue }

@@ -140,10 +140,15 @@ extension PinnedPoolState {
     }
 
     private mutating func lost(_ id: ConnectionID, _ now: ContinuousClock.Instant, chance: Double) -> [Action] {
-        guard phases.removeValue(forKey: id) != nil else { return [] }
+        guard let phase = phases.removeValue(forKey: id) else { return [] }
         idle.removeAll { $0 == id }
-        // Others may still be fine (one backend was ended), or are about to report the same.
-        if !hasLiveConnection, case .connected = circuit.state { circuit.lost(now, chance: chance) }
+        if phase == .connecting {
+            // Its `connected` is still on the way and will come to nothing: this was the attempt's end.
+            circuit.failed(now, chance: chance)
+        } else if !hasLiveConnection, case .connected = circuit.state {
+            // Otherwise others may still be fine (one backend was ended), or are about to report the same.
+            circuit.lost(now, chance: chance)
+        }
         return failIfAway() + proceed(now)
     }
 
