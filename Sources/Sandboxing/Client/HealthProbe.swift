@@ -62,7 +62,8 @@ public enum HealthProbe {
                 // A hanging answer costs one attempt, not all of them.
                 let answer = await exchange.result(by: min(deadline, clock.now + .seconds(10)))
                 if case .healthy = answer { return .healthy }
-                if case .unhealthy(let reason) = answer { last = reason }
+                // What it answered before says more than that the time was up in the middle of the next attempt.
+                if case .unhealthy(let reason) = answer, last == nil || clock.now < deadline { last = reason ?? last }
             } catch let error as SignalboxError where error.kind == .notFound {
                 // It has just ended; the event says how.
                 try? await Task.sleep(for: .seconds(1))
