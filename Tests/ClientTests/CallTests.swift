@@ -85,12 +85,13 @@ import Testing
     }
 
     @Test func nobodyThereIsToldAtOnce() async throws {
+        // New tries would go on until the call's own deadline, after a minute.
         let start = ContinuousClock.now
-        try await SignalboxClient.with(connection("http://127.0.0.1:1")) { client in
+        try await SignalboxClient.with(connection("http://127.0.0.1:1"), connectTimeout: .hours(1)) { client in
             let error = await #expect(throws: ClientError.self) { try await client.runtimeList() }
             #expect(error?.description == "nothing answers at http://127.0.0.1:1: connection refused")
         }
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(50))
     }
 
     @Test func unavailableIsTriedAgain() async throws {

@@ -45,6 +45,7 @@ import Testing
             for _ in 0..<50 { group.addTask { try await fixture.acquire().sandboxID } }
             return try await group.reduce(into: Set<String>()) { $0.insert($1) }
         }
+        defer { fixture.host.open(\.startGate) }
         try await eventually("the start") { fixture.host.waiting(\.startGate) == 1 }
         fixture.host.open(\.startGate)
         #expect(try await sessions.count == 1)
@@ -71,6 +72,7 @@ import Testing
             }
             return await group.reduce(into: Set<String>()) { $0.insert($1) }
         }
+        defer { fixture.host.open(\.startGate) }
         try await eventually("the callers") { fixture.host.waiting(\.startGate) == 1 }
         fixture.host.open(\.startGate)
         #expect(await outcomes == ["agentFailed: the agent exited with code 3"])
@@ -108,6 +110,7 @@ import Testing
         fixture.directory.release(first)
         fixture.host.hold(\.stopGate)
         async let stopped: Void = fixture.directory.stop(fixture.context, endpoint: 1, sessionID: sessionA)
+        defer { fixture.host.open(\.stopGate) }
         try await eventually("the stop") { fixture.host.waiting(\.stopGate) == 1 }
         fixture.store.put(endpoint: 1, name: "DEFAULT", version: 2)
         async let second = fixture.acquire()
@@ -133,6 +136,7 @@ import Testing
         let fixture = Fixture()
         fixture.host.hold(\.startGate)
         let waiter = Task { try await fixture.acquire() }
+        defer { fixture.host.open(\.startGate) }
         try await eventually("the start") { fixture.host.waiting(\.startGate) == 1 }
         try await eventually("memory") { fixture.store.live.count == 1 && fixture.directory.count == 1 }
         try await fixture.directory.stop(fixture.context, endpoint: 1, sessionID: sessionA)

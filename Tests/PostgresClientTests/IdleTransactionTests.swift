@@ -1,4 +1,5 @@
 import PostgresClient
+import Synchronization
 import TestSupport
 import Testing
 
@@ -9,13 +10,19 @@ import Testing
             try await database.withClient { other in
                 try await other.query("CREATE TABLE t (n bigint)")
                 try await other.query("INSERT INTO t VALUES (1)")
-                try await database.withClient({ $0.idleTransactionTimeout = .milliseconds(100) }) { stopped in
-                    let error = await postgresFailure {
-                        try await stopped.transaction { tx in
-                            try await tx.query("UPDATE t SET n = 2")
-                            // Blocked by the lock until PostgreSQL has ended the transaction above.
-                            try await other.query("UPDATE t SET n = n + 10")
-                            try await tx.query("UPDATE t SET n = 3")
+                try await database.withClient({ $0.idleTransactionTimeout = .milliseconds(300) }) { stopped in
+                    let waited = Atomic<Bool>(false)
+                    var error: PostgresError?
+                    // A busy machine may be idle too long already before the first update.
+                    while !waited.load(ordering: .relaxed) {
+                        error = await postgresFailure {
+                            try await stopped.transaction { tx in
+                                try await tx.query("UPDATE t SET n = 2")
+                                // Blocked by the lock until PostgreSQL has ended the transaction above.
+                                try await other.query("UPDATE t SET n = n + 10")
+                                waited.store(true, ordering: .relaxed)
+                                try await tx.query("UPDATE t SET n = 3")
+                            }
                         }
                     }
                     #expect(error?.kind == .away)

@@ -153,7 +153,7 @@ final class Host: Sendable {
 /// Polls for a condition; a test never waits for a time.
 @discardableResult
 func until<Value>(
-    _ what: String, within limit: Duration = .seconds(10), _ condition: () async throws -> Value?
+    _ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Value?
 ) async throws -> Value {
     let deadline = ContinuousClock.now + limit
     while ContinuousClock.now < deadline {
@@ -163,7 +163,7 @@ func until<Value>(
     throw TimedOut(what: what)
 }
 
-func until(_ what: String, within limit: Duration = .seconds(10), _ condition: () async throws -> Bool) async throws {
+func until(_ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Bool) async throws {
     try await until(what, within: limit) { try await condition() ? true : nil }
 }
 

@@ -19,6 +19,11 @@ import Testing
         return process
     }
 
+    /// `waitUntilExit` would keep one of the few threads that all tests share.
+    private func exit(of process: Process) async throws {
+        while process.isRunning { try await Task.sleep(for: .milliseconds(20)) }
+    }
+
     /// Processes with the home in their command line.
     private func processes(of home: String) -> [String] {
         let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.filter { Int($0) != nil } ?? []
@@ -41,7 +46,7 @@ import Testing
             #expect(processes(of: home).count >= 2)
 
             let second = try launch(["dev", "--home", home], log: folder + "/second")
-            second.waitUntilExit()
+            try await exit(of: second)
             #expect(second.terminationStatus == 1)
             let complaint = String(decoding: FileManager.default.contents(atPath: folder + "/second") ?? Data(), as: UTF8.self)
             #expect(complaint.hasPrefix("Error: Signalbox already runs on \(home) (process \(dev.processIdentifier));"))
@@ -52,7 +57,7 @@ import Testing
             #expect(env.output.contains("export AWS_SECRET_ACCESS_KEY=\(key.secretAccessKey)\n"))
 
             dev.terminate()
-            dev.waitUntilExit()
+            try await exit(of: dev)
             #expect(dev.terminationStatus == 0)
             #expect(!FileManager.default.fileExists(atPath: ready))
             #expect(processes(of: home) == [])

@@ -27,12 +27,18 @@ public struct SignalboxClient: Sendable {
     public static func with<Value: Sendable>(
         _ connection: Connection, _ body: (SignalboxClient) async throws -> Value
     ) async throws -> Value {
+        try await with(connection, connectTimeout: .seconds(10), body)
+    }
+
+    static func with<Value: Sendable>(
+        _ connection: Connection, connectTimeout: TimeAmount, _ body: (SignalboxClient) async throws -> Value
+    ) async throws -> Value {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         // No read timeout: an agent may think for long between two chunks.
-        configuration.timeout = .init(connect: .seconds(10))
+        configuration.timeout = .init(connect: connectTimeout)
         configuration.httpVersion = .http1Only
-        // A refused connection is told at once, not after ten seconds of new tries.
+        // A refused connection is told at once, not after as many new tries as the timeout allows.
         configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
         let result: Result<Value, any Error>
