@@ -19,6 +19,12 @@ import Testing
         return process
     }
 
+    /// To its end, without the settings that steer these tests.
+    private func run(_ arguments: [String], setting variables: [String] = []) async throws -> ChildProcess.Result {
+        let foreign = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("SIGNALBOX_") }
+        return try await ChildProcess.run(["env"] + foreign.flatMap { ["-u", $0] } + variables + [Self.program] + arguments)
+    }
+
     /// `waitUntilExit` would keep one of the few threads that all tests share.
     private func exit(of process: Process) async throws {
         while process.isRunning { try await Task.sleep(for: .milliseconds(20)) }
@@ -53,7 +59,7 @@ import Testing
 
             let key = try #require(try DevelopmentKey.read(HomeDirectory(path: home)))
             #expect(key.account == "123456789012")
-            let env = try await ChildProcess.run([Self.program, "env", "--home", home])
+            let env = try await run(["env", "--home", home])
             #expect(env.output.contains("export AWS_SECRET_ACCESS_KEY=\(key.secretAccessKey)\n"))
 
             dev.terminate()
@@ -62,14 +68,13 @@ import Testing
             #expect(!FileManager.default.fileExists(atPath: ready))
             #expect(processes(of: home) == [])
             #expect(!log().contains(key.secretAccessKey))
-            let after = try await ChildProcess.run([Self.program, "env", "--home", home])
+            let after = try await run(["env", "--home", home])
             #expect(after.status == 1)
         }
     }
 
     @Test func failpointsNeedPermission() async throws {
-        let result = try await ChildProcess.run(
-            [Self.program, "dev", "--home", "/nowhere"], environment: ["SIGNALBOX_FAILPOINTS": "x=kill"])
+        let result = try await run(["dev", "--home", "/nowhere"], setting: ["SIGNALBOX_FAILPOINTS=x=kill"])
         #expect(result.status == 64)
         #expect(result.output == "Error: SIGNALBOX_FAILPOINTS: this is for tests alone; unset it, or start with --allow-failpoints\n")
     }
