@@ -1,4 +1,5 @@
 import CLinux
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -8,6 +9,16 @@ import Musl
 
 /// First processes of sandboxes that were stopped before the supervisor had a handle on them.
 enum Orphans {
+    private static let adopters = Mutex(0)
+
+    /// Makes this process the parent of its orphans while any supervisor runs in it.
+    static func adopt(_ on: Bool) {
+        adopters.withLock { count in
+            count += on ? 1 : -1
+            _ = clinux_adopt_orphans(count > 0 ? 1 : 0)
+        }
+    }
+
     /// The engine's own processes are started under this name, so that they can be found without a handle. An agent
     /// cannot give it to others; one that takes it is killed with them.
     ///

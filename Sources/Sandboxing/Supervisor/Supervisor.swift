@@ -37,8 +37,8 @@ public final class Supervisor: Sendable {
         try await acquire(lock)
         defer { lock.close() }
         // Not every host's init reaps.
-        _ = clinux_adopt_orphans(1)
-        defer { _ = clinux_adopt_orphans(0) }
+        Orphans.adopt(true)
+        defer { Orphans.adopt(false) }
 
         let (core, left) = try await prepare()
         await core.adopt(left)
