@@ -20,6 +20,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -44,6 +45,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", .upToNextMinor(from: "1.16.2")),
         .package(url: "https://github.com/apple/swift-metrics", .upToNextMinor(from: "2.13.0")),
         .package(url: "https://github.com/apple/swift-nio", .upToNextMinor(from: "2.101.2")),
+        .package(url: "https://github.com/apple/swift-nio-ssl", .upToNextMinor(from: "2.37.6")),
         .package(url: "https://github.com/hummingbird-project/hummingbird", .upToNextMinor(from: "2.28.1")),
         .package(url: "https://github.com/swift-server/async-http-client", .upToNextMinor(from: "1.37.0")),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", .upToNextMinor(from: "2.13.0")),
@@ -64,7 +66,8 @@ let package = Package(
         room("PostgresClient", ["Platform", "CLibPQ", "CLinux"]),
         room("Store", ["Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", crypto]),
         room("Artifacts", ["Platform", "PostgresClient", "CLinux", "CZlib", crypto]),
-        room("Sandboxing", ["Platform", "CLinux", logging]),
+        room("DockerClient", [asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL]),
+        room("Sandboxing", ["Platform", "CLinux", "DockerClient", logging, nioCore]),
         room("Access", ["Platform", "SigV4", "PostgresClient", "Store", logging]),
         room("Provisioning", ["Platform", "AgentCoreModel", "Store", "Artifacts", "Sandboxing"]),
 
@@ -99,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "signalbox",
             dependencies: [
-                "Platform", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Access",
+                "Platform", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "DockerClient", "Sandboxing", "Access",
                 "Provisioning", "ControlPlane", "DataPlane", "Server", "Client", argumentParser, configuration, logging,
                 serviceLifecycle, unixSignals,
             ],
@@ -123,6 +126,7 @@ let package = Package(
         tests("PostgresClientTests", ["PostgresClient", "TestSupport"]),
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
+        tests("DockerClientTests", ["DockerClient", nioCore]),
         tests("SandboxingTests", ["Sandboxing", "CLinux", "SupervisorFixture"], resources: [.copy("Agents")]),
         // A supervisor to kill.
         .executableTarget(
@@ -132,7 +136,10 @@ let package = Package(
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests(
             "ControlPlaneTests",
-            ["ControlPlane", "AgentCoreModel", "Artifacts", "Platform", "PostgresClient", "Provisioning", "Store", "TestSupport"]),
+            [
+                "ControlPlane", "AgentCoreModel", "Artifacts", "Platform", "PostgresClient", "Provisioning", "Sandboxing", "Store",
+                "TestSupport",
+            ]),
         tests(
             "DataPlaneTests",
             [

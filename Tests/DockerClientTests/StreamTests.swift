@@ -1,0 +1,37 @@
+import Foundation
+import NIOCore
+import Testing
+
+@testable import DockerClient
+
+@Suite struct StreamTests {
+    @Test func logFramesInAnyPieces() {
+        var whole = ByteBuffer()
+        for text in ["first\n", "", "second\n"] {
+            whole.writeBytes([1, 0, 0, 0])
+            whole.writeInteger(UInt32(text.utf8.count))
+            whole.writeString(text)
+        }
+        for size in 1...whole.readableBytes {
+            var frames = LogFrames()
+            var rest = whole
+            var text = ""
+            while rest.readableBytes > 0 {
+                if let piece = rest.readSlice(length: min(size, rest.readableBytes)) { frames.append(piece) }
+                while let payload = frames.next() { text += String(buffer: payload) }
+            }
+            #expect(text == "first\nsecond\n", "in pieces of \(size)")
+        }
+    }
+
+    @Test func progressIsOverAllLayers() throws {
+        var progress = LayerProgress()
+        #expect(progress.sentence == nil)
+        func take(_ json: String) throws { progress.take(try JSONDecoder().decode(StreamMessage.self, from: Data(json.utf8))) }
+        try take(#"{"status":"Pulling from library/python","id":"3"}"#)
+        #expect(progress.sentence == "pulling: Pulling from library/python")
+        try take(#"{"status":"Downloading","id":"a","progressDetail":{"current":1048576,"total":4194304}}"#)
+        try take(#"{"status":"Downloading","id":"b","progressDetail":{"current":2097152,"total":2097152}}"#)
+        #expect(progress.sentence == "pulling: 3 of 6 MiB")
+    }
+}
