@@ -8,6 +8,19 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
+/// The image that a version runs, whatever becomes of its tag.
+public struct VersionImage: Sendable, Equatable {
+    /// `sha256:…`: hash of the image's configuration, the same on every host.
+    public var id: String
+    /// `name@sha256:…`, where it can be pulled from; nil: it is in no registry.
+    public var source: String?
+
+    public init(id: String, source: String?) {
+        self.id = id
+        self.source = source
+    }
+}
+
 /// A version with its runtime's identity, its configuration and its status. Sensitive: holds the
 /// environment's values in the clear.
 public struct VersionRecord: Sendable {
@@ -22,6 +35,8 @@ public struct VersionRecord: Sendable {
     public var environmentVariables: [String: String]
     /// nil for a container image.
     public var artifact: ArtifactReference?
+    /// What a container image's reference stood for when the version was prepared; nil before, and for an archive.
+    public var image: VersionImage?
     public var status: AgentRuntimeStatus
     public var failureReason: String?
     /// What is being done now, for people.
@@ -34,7 +49,8 @@ public struct VersionRecord: Sendable {
     public init(
         id: Int64, runtime: Int64, runtimeID: String, account: String, region: String, runtimeName: String, version: Int,
         configuration: VersionConfiguration, environmentVariables: [String: String], artifact: ArtifactReference?,
-        status: AgentRuntimeStatus, failureReason: String? = nil, preparation: String? = nil, preparedAt: Date? = nil,
+        image: VersionImage? = nil, status: AgentRuntimeStatus, failureReason: String? = nil, preparation: String? = nil,
+        preparedAt: Date? = nil,
         createdAt: Date, updatedAt: Date
     ) {
         self.id = id
@@ -47,6 +63,7 @@ public struct VersionRecord: Sendable {
         self.configuration = configuration
         self.environmentVariables = environmentVariables
         self.artifact = artifact
+        self.image = image
         self.status = status
         self.failureReason = failureReason
         self.preparation = preparation
@@ -75,6 +92,7 @@ extension Store {
             artifact: try row.intOrNil("artifact").map {
                 ArtifactReference(id: $0, sha256: try row.text("artifact_sha256"), size: try row.int("artifact_size"))
             },
+            image: try row.textOrNil("image_id").map { VersionImage(id: $0, source: try row.textOrNil("image_source")) },
             status: try row.status("status"), failureReason: try row.textOrNil("failure_reason"),
             preparation: try row.textOrNil("preparation"), preparedAt: try row.timestampOrNil("prepared_at"),
             createdAt: try row.timestamp("created_at"), updatedAt: try row.timestamp("updated_at"))

@@ -59,7 +59,7 @@ extension Store {
             """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
-                created_at, updated_at
+                created_at, updated_at, image_id, image_source
             from version_detail where runtime = $1 and version = coalesce($2::bigint::integer, last_version)
             """, [.int(runtime), .int(version)])
         return try decoding { try result.first.map(versionRecord) }
@@ -74,7 +74,7 @@ extension Store {
             """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
-                created_at, updated_at
+                created_at, updated_at, image_id, image_source
             from version_detail where id = $1
             """, [.int(id)])
         return try decoding { try result.first.map(versionRecord) }
@@ -89,7 +89,7 @@ extension Store {
             """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
-                created_at, updated_at
+                created_at, updated_at, image_id, image_source
             from version_detail where runtime = $1 and status = 'READY' order by version desc limit 1
             """, [.int(runtime)])
         return try decoding { try result.first.map(versionRecord) }
@@ -107,7 +107,7 @@ extension Store {
             """
             select id, runtime, runtime_id, account, region, runtime_name, version, configuration, environment_ciphertext,
                 environment_key_id, artifact, artifact_sha256, artifact_size, status, failure_reason, preparation, prepared_at,
-                created_at, updated_at
+                created_at, updated_at, image_id, image_source
             from version_detail where runtime = $1 and version < $2 order by version desc limit $3
             """, [.int(runtime.id), .int(before), .int(page.maxResults + 1)])
         return try decoding {
@@ -144,6 +144,34 @@ extension Store {
         _ = try await run(
             c, in: executor, "update version_status set preparation = $2, updated_at = now() where version = $1",
             [.int(id), .text(text)])
+    }
+
+    /// Pins the image that a version runs. Returns what is pinned: an earlier pin wins, for it may be in use already.
+    public func versionPin(
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, version id: Int64, image: VersionImage, platform: String,
+        size: Int64
+    ) async throws -> VersionImage {
+        _ = try await run(
+            c, in: executor,
+            """
+            insert into version_image (version, image_id, source, platform, size) values ($1, $2, $3, $4, $5)
+            on conflict (version) do nothing
+            """, [.int(id), .text(image.id), .text(image.source), .text(platform), .int(size)])
+        let pinned = try await run(
+            c, in: executor, "select image_id, source from version_image where version = $1", [.int(id)])
+        return try decoding {
+            guard let row = pinned.first else { throw SignalboxError.internal("the image just pinned is not there") }
+            return VersionImage(id: try row.text("image_id"), source: try row.textOrNil("source"))
+        }
+    }
+
+    /// Pins to a version the image of another, if that has one.
+    public func versionPin(_ c: OperationContext, in tx: PostgresTransaction, version id: Int64, sameAs other: Int64) async throws {
+        try await tx.query(
+            """
+            insert into version_image (version, image_id, source, platform, size)
+            select $1, image_id, source, platform, size from version_image where version = $2
+            """, [.int(id), .int(other)])
     }
 
     /// Who uses the version.

@@ -26,7 +26,8 @@ extension Store {
                 extract(epoch from clock_timestamp() - (o.opened).last_active_at)::double precision as idle_seconds,
                 v.id, v.runtime, v.runtime_id, v.account, v.region, v.runtime_name, v.version, v.configuration,
                 v.environment_ciphertext, v.environment_key_id, v.artifact, v.artifact_sha256, v.artifact_size, v.status,
-                v.failure_reason, v.preparation, v.prepared_at, v.created_at, v.updated_at
+                v.failure_reason, v.preparation, v.prepared_at, v.created_at, v.updated_at, v.image_id,
+                v.image_source
             from session_open($1, $2, $3, $4, $5, $6) o
             left join version_detail v on v.id = (o.opened).version
             """,

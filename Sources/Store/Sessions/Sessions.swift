@@ -80,7 +80,8 @@ extension Store {
                 s.age_seconds, s.idle_seconds,
                 v.id, v.runtime, v.runtime_id, v.account, v.region, v.runtime_name, v.version, v.configuration,
                 v.environment_ciphertext, v.environment_key_id, v.artifact, v.artifact_sha256, v.artifact_size, v.status,
-                v.failure_reason, v.preparation, v.prepared_at, v.created_at, v.updated_at
+                v.failure_reason, v.preparation, v.prepared_at, v.created_at, v.updated_at, v.image_id,
+                v.image_source
             from session_detail s join version_detail v on v.id = s.version where s.replica = $1 order by s.id
             """, [.text(id)])
         return try decoding {
