@@ -36,7 +36,9 @@ extension SandboxingTests {
         @Test func agentsThatNeverBecomeHealthy() async throws {
             try await Host.with { host in
                 _ = try await host.client.start(host.specification("silent", "silent"))
-                #expect(try await failure(host, "silent").message == "the agent did not answer GET /ping on port 8080 within 0.4 s")
+                let silence = try await failure(host, "silent").message
+                // How far the last attempt came depends on how fast the host is.
+                #expect(silence.hasPrefix("the agent did not answer GET /ping on port 8080 within 0.4 s"), "\(silence)")
                 #expect(
                     try await failure(host, "silent", path: nil).message
                         == "the agent did not accept a connection on port 8080 within 0.4 s")

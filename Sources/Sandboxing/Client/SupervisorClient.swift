@@ -52,7 +52,9 @@ public final class SupervisorClient: Sendable {
     public func start(_ specification: SandboxSpecification) async throws -> SandboxStatus {
         var request = SupervisorRequest(.start)
         request.specification = specification
-        return try await required(ask(request, within: .seconds(30)).status)
+        // An image that the host has lost is pulled again.
+        let limit: Duration = specification.image == nil ? .seconds(30) : .seconds(930)
+        return try await required(ask(request, within: limit).status)
     }
 
     /// SIGTERM to all its processes, SIGKILL after `grace`. Returns when nothing of it is left (processes,
@@ -62,6 +64,30 @@ public final class SupervisorClient: Sendable {
         let parts = grace.components
         request.graceMilliseconds = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
         _ = try await ask(request, within: grace + .seconds(20))
+    }
+
+    /// Freezes a sandbox: it keeps its memory and connections and gets no processor time.
+    public func pause(_ id: String) async throws { _ = try await ask(.init(.pause, id)) }
+
+    /// Lets a frozen sandbox go on.
+    public func resume(_ id: String) async throws { _ = try await ask(.init(.resume, id)) }
+
+    /// Finds out what an image's name means now; pulls it if need be. Throws `.agentFailed` with the registry's reason.
+    ///
+    /// - Parameter progress: called with short sentences while it lasts.
+    public func resolveImage(
+        _ reference: String, timeout: Duration = .seconds(930), progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> ResolvedImage {
+        var request = SupervisorRequest(.image)
+        request.reference = reference
+        return try await required(connected().ask(request, within: timeout, progress: progress).reply.image)
+    }
+
+    /// Has exactly this image on the host. Throws `.agentFailed` when it is nowhere to be had.
+    public func requireImage(_ image: SandboxImage, timeout: Duration = .seconds(930)) async throws {
+        var request = SupervisorRequest(.image)
+        request.image = image
+        _ = try await ask(request, within: timeout)
     }
 
     /// Every sandbox of the host, ended ones too until ``forget(_:)``.
@@ -90,8 +116,12 @@ public final class SupervisorClient: Sendable {
     }
 
     /// Interpreters found inside a sandbox: `["PYTHON_3_11": "/usr/bin/python3.11"]`. Cached by the supervisor.
-    public func interpreters() async throws -> [String: String] {
-        try await required(ask(.init(.interpreters), within: .seconds(60)).interpreters)
+    ///
+    /// - Parameter image: `nil`: in a sandbox with the host's programs.
+    public func interpreters(in image: SandboxImage? = nil) async throws -> [String: String] {
+        var request = SupervisorRequest(.interpreters)
+        request.image = image
+        return try await required(ask(request, within: .seconds(60)).interpreters)
     }
 
     /// Drops an ended sandbox and its log. Harmless for an unknown one; `.conflict` for one that lives.

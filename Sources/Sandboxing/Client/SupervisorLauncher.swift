@@ -49,7 +49,7 @@ public enum SupervisorLauncher {
 
     /// Starts a supervisor again whenever the one that serves the home has died, until the task is
     /// cancelled. The new one reaps what the dead one left.
-    public static func keepRunning(executable: String, home: String, logger: Logger) async {
+    public static func keepRunning(executable: String, home: String, arguments: [String]? = nil, logger: Logger) async {
         // That a connection is lost is logged by those whose work it carries.
         let quiet = Logger(label: "signalbox.launcher") { _ in SwiftLogNoOpLogHandler() }
         let client = SupervisorClient(socketPath: SupervisorConfiguration.socketPath(home: home), logger: quiet)
@@ -60,7 +60,7 @@ public enum SupervisorLauncher {
                 var pause = Duration.milliseconds(100)
                 while !Task.isCancelled {
                     do {
-                        _ = try await ensureRunning(executable: executable, home: home, logger: logger)
+                        _ = try await ensureRunning(executable: executable, home: home, arguments: arguments, logger: logger)
                         break
                     } catch {
                         logger.error("no supervisor could be started", metadata: ["error": "\(error)"])

@@ -25,6 +25,7 @@ actor SupervisorLink {
     private var channel: FrameChannel?
     private var nextNumber: UInt64 = 0
     private var pending: [UInt64: CheckedContinuation<Answer, any Error>] = [:]
+    private var progress: [UInt64: @Sendable (String) -> Void] = [:]
     private var waitingForLink: [UInt64: CheckedContinuation<Bool, Never>] = [:]
     private var whenLost: [CheckedContinuation<Void, Never>] = []
     private let listeners = Mutex<[UInt64: AsyncStream<SandboxEvent>.Continuation]>([:])
@@ -97,7 +98,9 @@ actor SupervisorLink {
 
     // MARK: Requests
 
-    func ask(_ request: SupervisorRequest, within limit: Duration) async throws -> Answer {
+    func ask(
+        _ request: SupervisorRequest, within limit: Duration, progress: (@Sendable (String) -> Void)? = nil
+    ) async throws -> Answer {
         if channel == nil, !connect() {
             guard await waitForLink(min(limit, .seconds(2))) else {
                 throw SignalboxError.unavailable("No supervisor answers.", context: socketPath)
@@ -112,7 +115,11 @@ actor SupervisorLink {
             try await Task.sleep(for: limit)
             expire(number, limit)
         }
-        defer { timer.cancel() }
+        self.progress[number] = progress
+        defer {
+            timer.cancel()
+            self.progress[number] = nil
+        }
         return try await withCheckedThrowingContinuation { continuation in
             guard let channel else {
                 continuation.resume(throwing: SignalboxError.unavailable("No supervisor answers.", context: socketPath))
@@ -145,6 +152,10 @@ actor SupervisorLink {
             return
         }
         let descriptor = reply.hasDescriptor == true ? channel.takeDescriptor() : nil
+        if let number = reply.number, let text = reply.progress {
+            progress[number]?(text)
+            return
+        }
         if let exited = reply.exited { tell(.exited(id: exited.id, exited.exit)) }
         // Unknown: it expired, and its descriptor closes with the last reference.
         guard let number = reply.number, let continuation = pending.removeValue(forKey: number) else { return }

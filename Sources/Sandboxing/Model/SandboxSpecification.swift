@@ -31,7 +31,8 @@ public enum SandboxNetwork: String, Codable, Sendable, Equatable {
 
 /// Everything needed to start a sandbox.
 ///
-/// Inside, the agent finds its bundle read-only at ``bundlePath`` (also its working directory), a
+/// Of a container, the image decides what is inside, but for ``workPath``, `/tmp` and the bundle. Of every other
+/// sandbox: inside, the agent finds its bundle read-only at ``bundlePath`` (also its working directory), a
 /// private writable directory at ``workPath`` (also `HOME`), a private `/tmp`, the host's `/usr`
 /// read-only, a minimal `/etc`, `/dev` and `/proc`, and nothing else.
 public struct SandboxSpecification: Codable, Sendable, Equatable {
@@ -44,12 +45,14 @@ public struct SandboxSpecification: Codable, Sendable, Equatable {
     public var id: String
     /// Given back by `list` and `status`, so that a restarted server knows what it finds.
     public var labels: [String: String]
-    /// Name of the engine.
+    /// Name of the engine: `bubblewrap` or `docker`.
     public var engine: String
+    /// What a container is made of.
+    public var image: SandboxImage?
     /// Host path of the unpacked bundle: directories and files readable by everybody (the agent has a
     /// uid of its own), while the directories above it may be private.
     public var bundle: String?
-    /// Program and arguments. A program without `/` is looked for in the environment's `PATH`.
+    /// Program and arguments. A program without `/` is looked for in the environment's `PATH`. Empty: what the image says.
     public var command: [String]
     /// The whole environment, with `HOME` and `PATH` added when missing. Never stored on disk.
     public var environment: [String: String]
@@ -57,12 +60,14 @@ public struct SandboxSpecification: Codable, Sendable, Equatable {
     public var network: SandboxNetwork
 
     public init(
-        id: String, labels: [String: String] = [:], engine: String = "bubblewrap", bundle: String?, command: [String],
+        id: String, labels: [String: String] = [:], engine: String = "bubblewrap", image: SandboxImage? = nil, bundle: String?,
+        command: [String],
         environment: [String: String] = [:], limits: SandboxLimits = SandboxLimits(), network: SandboxNetwork = .none
     ) {
         self.id = id
         self.labels = labels
         self.engine = engine
+        self.image = image
         self.bundle = bundle
         self.command = command
         self.environment = environment

@@ -29,6 +29,8 @@ public struct SandboxExit: Codable, Sendable, Equatable {
 public enum SandboxState: Codable, Sendable, Equatable {
     case starting
     case running
+    /// Frozen: it keeps its memory and gets no processor time. Connections into it wait.
+    case paused
     case stopping
     /// Nothing of it is left but its log, until `forget`.
     case exited(SandboxExit)

@@ -78,6 +78,13 @@ struct Cgroup: Sendable {
         return 0
     }
 
+    /// Stops giving processor time to its members, or gives it again. False: only version 2 can.
+    func freeze(_ frozen: Bool) throws(SystemFailure) -> Bool {
+        guard let member = members.first(where: { $0.hierarchy.isUnified }) else { return false }
+        try System.put(frozen ? "1" : "0", into: member.path + "/cgroup.freeze")
+        return true
+    }
+
     /// SIGKILL for every member, those that are forked meanwhile included. Waits until none is left, for
     /// `seconds` at most; returns whether it is so. Blocks.
     @discardableResult

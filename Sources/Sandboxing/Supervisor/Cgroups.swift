@@ -74,13 +74,13 @@ struct Cgroups: Sendable {
         for hierarchy in hierarchies { rmdir(hierarchy.path) }
     }
 
-    private struct Mount {
+    struct Mount {
         var path: String
         var controllers: Set<Controller>
         var isUnified: Bool
     }
 
-    private static func mounts(in text: String) -> [Mount] {
+    static func mounts(in text: String) -> [Mount] {
         text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: " ")
             guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, fields.count > 4 else { return nil }

@@ -2,19 +2,20 @@ import Platform
 
 extension SupervisorCore {
     /// Interpreters by AgentCore's name for them, found by running them inside a sandbox. Searched once.
-    func interpreters() async throws -> [String: String] {
-        if let interpreterSearch { return try await interpreterSearch.value }
-        let search = Task { try await findInterpreters() }
-        interpreterSearch = search
+    func interpreters(in image: SandboxImage?) async throws -> [String: String] {
+        let key = image?.id ?? ""
+        if let search = interpreterSearches[key] { return try await search.value }
+        let search = Task { try await findInterpreters(in: image) }
+        interpreterSearches[key] = search
         do {
             return try await search.value
         } catch {
-            interpreterSearch = nil
+            interpreterSearches[key] = nil
             throw error
         }
     }
 
-    private func findInterpreters() async throws -> [String: String] {
+    private func findInterpreters(in image: SandboxImage?) async throws -> [String: String] {
         // A local build, if there is one, was put there to be used.
         let script = """
             for v in 3.10 3.11 3.12 3.13 3.14; do for d in /usr/local/bin /usr/bin; do
@@ -24,7 +25,8 @@ extension SupervisorCore {
             """
         let id = "interpreters-" + Identifier.alphanumeric(12)
         let specification = SandboxSpecification(
-            id: id, bundle: nil, command: ["/bin/sh", "-c", script],
+            id: id, engine: image == nil ? BubblewrapEngine.name : ContainerEngine.name, image: image, bundle: nil,
+            command: ["/bin/sh", "-c", script],
             limits: SandboxLimits(memoryBytes: 512 << 20, cpus: 2, pids: 32, temporaryBytes: 16 << 20, logBytes: 65536))
         _ = try await start(specification, isHidden: true)
         guard let record = records[id] else { throw SignalboxError.internal("the interpreter search is lost") }

@@ -25,8 +25,10 @@ struct LogFile {
         while !rest.isEmpty {
             if size >= half { rotate() }
             if file == nil {
-                file = try? System.open(Self.current(path), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
-                size = 0
+                file = try? System.open(Self.current(path), O_WRONLY | O_CREAT | O_APPEND)
+                // Not empty when the sandbox outlived the supervisor that began it.
+                size = file.map { Int(max(0, lseek($0.number, 0, SEEK_END))) } ?? 0
+                if size >= half { continue }
             }
             guard let file else { return }
             let part = rest.prefix(half - size)

@@ -7,8 +7,9 @@ import Glibc
 import Musl
 #endif
 
-/// Sandboxes of an earlier supervisor, ended: what they were, how they ended, where their logs are.
-typealias SandboxesLeft = [(file: StateFile, exit: SandboxExit, directory: String)]
+/// Sandboxes of an earlier supervisor: what they were, how they ended, where their logs are. Without an exit: a container
+/// that lives.
+typealias SandboxesLeft = [(file: StateFile, exit: SandboxExit?, directory: String)]
 
 /// Ends what a supervisor that was killed left behind. Runs, blocking, before the next one listens.
 ///
@@ -40,6 +41,10 @@ struct Reaper {
             guard var file = StateFile.read(directory), file.id == name else {
                 // Killed between making the directory and the first line of its state: nothing ran.
                 System.removeTree(directory)
+                continue
+            }
+            if file.exit == nil, file.engine == ContainerEngine.name, file.boot == boot, file.container != nil, file.first?.open() != nil {
+                left.append((file, nil, directory))
                 continue
             }
             if file.exit == nil {

@@ -3,6 +3,7 @@ import Foundation
 /// One sandbox, as the supervisor holds it in memory. Confined to the supervisor's actor.
 final class SandboxRecord {
     let id: String
+    let engine: String
     let labels: [String: String]
     let limits: SandboxLimits
     let directory: String
@@ -28,8 +29,15 @@ final class SandboxRecord {
     var awaitingFirst: CheckedContinuation<Bool, Never>?
     var awaitingEnd: [CheckedContinuation<Void, Never>] = []
 
+    /// The container engine's id of it, once it has one.
+    var container: String?
+    var outOfMemory: OutOfMemoryCount?
+    /// Copies the container's output into the log.
+    var follower: Task<Void, Never>?
+
     init(_ specification: SandboxSpecification, directory: String, isHidden: Bool) {
         id = specification.id
+        engine = specification.engine
         labels = specification.labels
         limits = specification.limits
         startedAt = Date()
@@ -40,6 +48,7 @@ final class SandboxRecord {
     /// One that an earlier supervisor left, ended by now.
     init(_ file: StateFile, exit: SandboxExit, directory: String) {
         id = file.id
+        engine = file.engine ?? BubblewrapEngine.name
         labels = file.labels
         limits = file.limits
         startedAt = file.startedAt
@@ -47,6 +56,21 @@ final class SandboxRecord {
         self.directory = directory
         isHidden = false
     }
+
+    /// A container that an earlier supervisor left running.
+    init(living file: StateFile, directory: String) {
+        id = file.id
+        engine = file.engine ?? ContainerEngine.name
+        labels = file.labels
+        limits = file.limits
+        startedAt = file.startedAt
+        userID = file.userID
+        container = file.container
+        self.directory = directory
+        isHidden = false
+    }
+
+    var isContainer: Bool { engine == ContainerEngine.name }
 
     var work: String { StateFile.work(directory) }
 
@@ -57,7 +81,8 @@ final class SandboxRecord {
 
     var file: StateFile {
         StateFile(
-            id: id, labels: labels, limits: limits, startedAt: startedAt, boot: ProcessIdentity.boot(),
+            id: id, engine: engine, container: container, labels: labels, limits: limits, startedAt: startedAt,
+            boot: ProcessIdentity.boot(),
             outer: outer.flatMap { ProcessIdentity.of($0.pid) }, first: first.flatMap { ProcessIdentity.of($0.pid) },
             exit: state.exit, userID: userID)
     }

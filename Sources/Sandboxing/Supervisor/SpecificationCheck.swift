@@ -11,8 +11,15 @@ extension SandboxSpecification {
         }
         guard letters, (1...64).contains(id.utf8.count), id.utf8.first != UInt8(ascii: "-"), id.utf8.first != UInt8(ascii: "_")
         else { throw refuse("the id '\(id.prefix(80))' is not 1 to 64 letters, digits, '-' or '_'") }
-        guard engine == BubblewrapEngine.name else { throw refuse("there is no engine '\(engine)'") }
-        guard let program = command.first, !program.isEmpty else { throw refuse("no command") }
+        switch engine {
+        case BubblewrapEngine.name:
+            guard image == nil else { throw refuse("\(engine) takes no image") }
+            guard let program = command.first, !program.isEmpty else { throw refuse("no command") }
+        case ContainerEngine.name:
+            guard let image, image.id.hasPrefix("sha256:"), image.id.utf8.count == 71 else { throw refuse("no image") }
+            guard command.first?.isEmpty != true else { throw refuse("an empty program") }
+        default: throw refuse("there is no engine '\(engine)'")
+        }
         // bubblewrap takes 9,000 arguments at most, three for each variable.
         guard command.count <= 1000, environment.count <= 2000 else { throw refuse("too many arguments or variables") }
         for text in command + environment.keys + environment.values + [bundle ?? ""] where text.utf8.contains(0) {

@@ -8,6 +8,10 @@ import Foundation
 /// killed. Never the environment, which holds secrets.
 struct StateFile: Codable, Sendable {
     var id: String
+    /// `nil`: bubblewrap.
+    var engine: String?
+    /// The engine's own name for it, once it has one.
+    var container: String?
     var labels: [String: String]
     var limits: SandboxLimits
     var startedAt: Date

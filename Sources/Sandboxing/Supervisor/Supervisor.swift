@@ -42,6 +42,8 @@ public final class Supervisor: Sendable {
 
         let (core, left) = try await prepare()
         await core.adopt(left)
+        let sweeper = Task { await core.keepSwept() }
+        defer { sweeper.cancel() }
         try await core.listen(on: bind())
         let mayRun = stage.withLock { stage in
             if case .stopping = stage { return false }
@@ -56,7 +58,9 @@ public final class Supervisor: Sendable {
                 shutdown()
             }
         }
+        sweeper.cancel()
         await core.close()
+        await core.containers.shutdown()
         core.cgroups.close()
         core.loop.end()
         logger.notice("supervisor stopped")
@@ -127,6 +131,10 @@ public final class Supervisor: Sendable {
 extension SupervisorCore {
     func adopt(_ left: SandboxesLeft) {
         for (file, exit, directory) in left {
+            guard let exit else {
+                adoptContainer(file, directory)
+                continue
+            }
             records[file.id] = SandboxRecord(file, exit: exit, directory: directory)
             if let userID = file.userID, System.exists(StateFile.work(directory)) { userIDs?.hold(userID) }
         }

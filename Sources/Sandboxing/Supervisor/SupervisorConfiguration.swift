@@ -12,10 +12,11 @@ public struct SupervisorConfiguration: Sendable {
     public var shutdownGrace: Duration
     /// Ended sandboxes kept for their logs. The oldest are forgotten first.
     public var exitedKept: Int
+    public var containers: ContainerSettings
 
     public init(
         home: String, userIDs: Range<UInt32>? = nil, clientUserID: UInt32? = nil, bubblewrap: String = "bwrap",
-        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 100
+        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 100, containers: ContainerSettings = ContainerSettings()
     ) {
         self.home = home
         self.userIDs = userIDs
@@ -23,6 +24,7 @@ public struct SupervisorConfiguration: Sendable {
         self.bubblewrap = bubblewrap
         self.shutdownGrace = shutdownGrace
         self.exitedKept = exitedKept
+        self.containers = containers
     }
 
     public var socketPath: String { Self.socketPath(home: home) }

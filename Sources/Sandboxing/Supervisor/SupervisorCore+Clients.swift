@@ -72,7 +72,7 @@ extension SupervisorCore {
         Task {
             var answer = SupervisorReply(number: request.number)
             do {
-                try await perform(request, &answer)
+                try await perform(request, client, &answer)
             } catch {
                 answer = SupervisorReply(number: request.number, failure: .init(error))
             }
@@ -82,15 +82,24 @@ extension SupervisorCore {
 
     private struct Numbered: Decodable { var number: UInt64 }
 
-    private func perform(_ request: SupervisorRequest, _ answer: inout SupervisorReply) async throws {
+    private func perform(_ request: SupervisorRequest, _ client: Int, _ answer: inout SupervisorReply) async throws {
         switch request.verb {
         case .start: answer.status = try await start(request.specification)
         case .stop: await stop(request.id, grace: .milliseconds(max(0, request.graceMilliseconds ?? 15000)))
+        case .pause: try await pause(request.id)
+        case .resume: try await resume(request.id)
+        case .image:
+            let number = request.number
+            let progress: @Sendable (String) async -> Void = { [weak self] text in
+                await self?.reply(SupervisorReply(number: number, progress: text), to: client)
+            }
+            if let image = request.image { try await containers.require(image, progress: progress) }
+            if let reference = request.reference { answer.image = try await containers.resolve(reference, progress: progress) }
         case .list: answer.list = list()
         case .status: answer.status = request.id.flatMap { records[$0] }.flatMap { $0.isHidden ? nil : $0.status }
         case .openSocket: break
         case .logTail: answer.text = try await logTail(request.id, bytes: request.bytes)
-        case .interpreters: answer.interpreters = try await interpreters()
+        case .interpreters: answer.interpreters = try await interpreters(in: request.image)
         case .forget: try await forget(request.id)
         case .shutdown: await shutdown()
         }

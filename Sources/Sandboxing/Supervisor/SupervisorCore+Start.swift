@@ -23,6 +23,7 @@ extension SupervisorCore {
             specification, directory: configuration.sandboxesPath + "/" + specification.id, isHidden: isHidden)
         record.warning = cgroups.warning
         records[record.id] = record
+        if record.isContainer { return try await startContainer(record, specification) }
         do {
             try await launch(record, specification)
         } catch {
@@ -150,7 +151,7 @@ extension SupervisorCore {
     }
 
     /// Undoes a start that failed before there was a process.
-    private func discard(_ record: SandboxRecord) async {
+    func discard(_ record: SandboxRecord) async {
         await logs.finish(record.id)
         let directory = record.directory
         let isGone = await cleaner().run { System.removeTree(directory) }

@@ -13,9 +13,11 @@ extension SupervisorCore {
     func stop(_ id: String?, grace: Duration) async {
         guard let id, let record = records[id], record.state.exit == nil else { return }
         record.stopRequested = true
-        if record.state == .running {
+        // A frozen process can't end, whatever it is sent.
+        if record.state == .paused { try? await thaw(record) }
+        if record.state == .running || record.state == .paused {
             record.state = .stopping
-            await terminate(record)
+            if record.isContainer { terminateContainer(record, grace: grace) } else { await terminate(record) }
         } else if record.state == .starting, record.outer != nil {
             kill(record)
         }
@@ -106,6 +108,13 @@ extension SupervisorCore {
         await logs.finish(record.id)
         let exit = SandboxExit(
             code: code, signal: signal, outOfMemoryKills: kills, stopped: record.stopRequested, limits: record.limits)
+        conclude(record, exit, isGone: isGone)
+    }
+
+    /// Nothing of it is left: tells everybody.
+    ///
+    /// - Parameter isGone: that is true of its files, too.
+    func conclude(_ record: SandboxRecord, _ exit: SandboxExit, isGone: Bool) {
         record.state = .exited(exit)
         record.outer = nil
         record.first = nil
@@ -120,6 +129,48 @@ extension SupervisorCore {
         record.awaitingEnd = []
         if !record.isHidden { announce(record.id, exit) }
         pruneExited()
+    }
+
+    // MARK: Freezing
+
+    /// Freezes a sandbox that runs.
+    func pause(_ id: String?) async throws {
+        let record = try record(id)
+        guard record.state == .running else {
+            if record.state == .paused { return }
+            throw SignalboxError.conflict("The sandbox \(record.id) is not running.")
+        }
+        if let container = record.container {
+            try await containers.pause(container)
+        } else {
+            try freeze(record, true)
+        }
+        if record.state == .running { record.state = .paused }
+    }
+
+    /// Lets a frozen sandbox go on.
+    func resume(_ id: String?) async throws {
+        let record = try record(id)
+        guard record.state == .paused else {
+            if record.state == .running { return }
+            throw SignalboxError.conflict("The sandbox \(record.id) is not paused.")
+        }
+        try await thaw(record)
+        if record.state == .paused { record.state = .running }
+    }
+
+    private func thaw(_ record: SandboxRecord) async throws {
+        if let container = record.container {
+            try await containers.resume(container)
+        } else {
+            try freeze(record, false)
+        }
+    }
+
+    private func freeze(_ record: SandboxRecord, _ frozen: Bool) throws {
+        guard try record.cgroup?.freeze(frozen) == true else {
+            throw SignalboxError.unavailable("This host can't freeze sandboxes: it has no writable cgroups of version 2.")
+        }
     }
 
     /// Stops everything, then lets `run()` return.

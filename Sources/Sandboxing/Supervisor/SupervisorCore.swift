@@ -23,6 +23,7 @@ actor SupervisorCore {
     let cgroups: Cgroups
     let userIDs: UserIDs?
     let engine: any SandboxEngine
+    let containers: ContainerEngine
     let ownNetwork: Descriptor
 
     var records: [String: SandboxRecord] = [:]
@@ -33,7 +34,10 @@ actor SupervisorCore {
     var isShuttingDown = false
     var isDown = false
     var whenShutDown: [CheckedContinuation<Void, Never>] = []
-    var interpreterSearch: Task<[String: String], any Error>?
+    /// Containers of ours may be left over.
+    var needsSweep = true
+    /// By image; `""` is the host.
+    var interpreterSearches: [String: Task<[String: String], any Error>] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -42,6 +46,7 @@ actor SupervisorCore {
         self.instance = instance
         self.logger = logger
         self.cgroups = cgroups
+        containers = ContainerEngine(settings: configuration.containers, instance: instance, logger: logger)
         loop = try EventLoop(name: "supervisor")
         logs = try LogCollector()
         let network = clinux_open_own_network()

@@ -3,7 +3,7 @@ import Platform
 /// What a client asks. Members that a verb does not use are absent.
 struct SupervisorRequest: Codable, Sendable {
     enum Verb: String, Codable, Sendable {
-        case start, stop, list, status, openSocket, logTail, interpreters, forget, shutdown
+        case start, stop, pause, resume, list, status, openSocket, logTail, interpreters, image, forget, shutdown
     }
 
     /// Chosen by the client, returned with the reply. Replies come in any order.
@@ -14,6 +14,10 @@ struct SupervisorRequest: Codable, Sendable {
     var graceMilliseconds: Int64?
     var port: Int?
     var bytes: Int?
+    /// An image's name to resolve.
+    var reference: String?
+    /// An image to have at hand.
+    var image: SandboxImage?
 }
 
 /// What a supervisor says: the reply to `number`, or an event when that is absent.
@@ -30,11 +34,14 @@ struct SupervisorReply: Codable, Sendable {
     }
 
     var number: UInt64?
+    /// How far the request is; its reply follows.
+    var progress: String?
     var failure: Failure?
     var status: SandboxStatus?
     var list: [SandboxStatus]?
     var text: String?
     var interpreters: [String: String]?
+    var image: ResolvedImage?
     /// A descriptor came with this frame (SCM_RIGHTS).
     var hasDescriptor: Bool?
     var exited: Exited?

@@ -1,0 +1,156 @@
+import CLinux
+import DockerClient
+import Platform
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Musl
+#endif
+
+/// A container that runs, as the host sees it.
+struct RunningContainer: Sendable {
+    let id: String
+    /// First process of the container.
+    let processID: Int32
+    let handle: Descriptor
+}
+
+extension ContainerEngine {
+    /// Makes a container and does not start it. Returns its id. An image that the host has lost is pulled again.
+    func create(_ container: (Image, Daemon) -> HardenedContainer, image: SandboxImage) async throws -> String {
+        try await calling("create the container") { daemon in
+            var isSecondTry = false
+            while true {
+                if let present = try await self.image(image.id, daemon) {
+                    let hardened = container(present, daemon)
+                    do {
+                        return try await daemon.client.containerCreate(name: hardened.name, hardened.creation)
+                    } catch let error as DockerError where error.isNotFound && !isSecondTry {
+                        forget(image.id)
+                    }
+                }
+                isSecondTry = true
+                try await require(image)
+            }
+        }
+    }
+
+    /// Starts it. `nil`: it has ended already.
+    func start(_ id: String) async throws -> RunningContainer? {
+        try await calling("start the container") { daemon in
+            try await daemon.client.containerStart(id)
+            let state = try await daemon.client.containerInspect(id).state
+            guard state.isRunning, state.processID > 1 else { return nil }
+            let number = clinux_pidfd_open(state.processID)
+            guard number >= 0 else {
+                // Between the engine's answer and now.
+                if try await !daemon.client.containerInspect(id).state.isRunning { return nil }
+                throw Self.elsewhere(daemon)
+            }
+            let handle = Descriptor(number)
+            // Asked once the handle is held. An engine on another host, or one whose processes are hidden from us, has
+            // other numbers.
+            guard let cgroup = System.readText("/proc/\(state.processID)/cgroup"), cgroup.contains(id) else {
+                if clinux_pidfd_ended(number) != 0 { return nil }
+                throw Self.elsewhere(daemon)
+            }
+            return RunningContainer(id: id, processID: state.processID, handle: handle)
+        }
+    }
+
+    private static func elsewhere(_ daemon: Daemon) -> SignalboxError {
+        .agentFailed(
+            "The processes of \(daemon.version.name) at \(daemon.client.endpoint) can't be seen from here: the engine must run on this "
+                + "host, in the same process id namespace.")
+    }
+
+    /// How a container ended; waits for the engine to notice, some seconds at most. `nil`: the engine does not say.
+    func exit(_ id: String) async -> Container.State? {
+        for attempt in 0..<50 {
+            do {
+                let state = try await daemon().client.containerInspect(id).state
+                if !state.isRunning { return state }
+            } catch let error as DockerError where error.isNotFound {
+                return nil
+            } catch {
+                if attempt >= 3 { return nil }
+            }
+            try? await Task.sleep(for: .milliseconds(20 + attempt * 4))
+        }
+        return nil
+    }
+
+    /// The image's stop signal. That it has ended already is no error.
+    func terminate(_ id: String, grace: Duration) async {
+        do {
+            try await daemon().client.containerStop(id, grace: grace)
+        } catch let error as DockerError where error.status == 304 || error.isNotFound {
+            return
+        } catch {
+            // SIGKILL follows without the engine's help.
+            logger.debug("container \(id) could not be asked to stop: \(error)")
+        }
+    }
+
+    func pause(_ id: String) async throws { try await calling("pause the container") { try await $0.client.containerPause(id) } }
+
+    func resume(_ id: String) async throws { try await calling("resume the container") { try await $0.client.containerResume(id) } }
+
+    /// Removes it, with its anonymous volumes. False: not now, look again later.
+    func remove(_ id: String) async -> Bool {
+        do {
+            try await daemon().client.containerRemove(id)
+            return true
+        } catch {
+            logger.warning("a container could not be removed yet", metadata: ["container": "\(id)", "reason": "\(error)"])
+            return false
+        }
+    }
+
+    /// Ids of all containers of this home, with the sandboxes that they are.
+    func ours() async throws -> [(id: String, sandbox: String)] {
+        try await daemon().client.containerList(label: ContainerLabels.instance, value: instance).map {
+            ($0.id, $0.labels?[ContainerLabels.sandbox] ?? "")
+        }
+    }
+
+    /// Copies what the container prints into `pipe` until it ends; connects again when the engine was away.
+    func follow(_ id: String, into pipe: Descriptor, since: Double?) async {
+        var since = since
+        while !Task.isCancelled {
+            do {
+                try await daemon().client.containerLog(id, since: since) { piece in
+                    var rest = piece.readableBytesView[...]
+                    while !rest.isEmpty {
+                        let count = rest.withUnsafeBytes { write(pipe.number, $0.baseAddress, $0.count) }
+                        if count > 0 {
+                            rest = rest.dropFirst(count)
+                        } else if errno == EAGAIN {
+                            try await Task.sleep(for: .milliseconds(2))
+                        } else if errno != EINTR {
+                            throw SystemFailure("writing a sandbox's log")
+                        }
+                    }
+                    since = Self.now()
+                }
+                return
+            } catch let error as DockerError where error.isNotFound {
+                return
+            } catch is SystemFailure {
+                return
+            } catch {
+                if Task.isCancelled { return }
+                since = since ?? Self.now()
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Seconds since 1970.
+    static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
