@@ -11,16 +11,19 @@ public struct ProvisioningConfiguration: Sendable, Equatable {
     /// From the start of the sandbox to the first healthy answer (contract §8: 120 s).
     public var initializationTimeout: Duration
     public var engine: String
+    /// Image in which archives run, instead of the host's files. nil: archives run on `engine`.
+    public var codeImage: String?
     /// How long a sandbox that failed to start may take to end by itself.
     public var failedGrace: Duration
 
     public init(
         limits: SandboxLimits = SandboxLimits(), initializationTimeout: Duration = .seconds(120), engine: String = "bubblewrap",
-        failedGrace: Duration = .seconds(2)
+        codeImage: String? = nil, failedGrace: Duration = .seconds(2)
     ) {
         self.limits = limits
         self.initializationTimeout = initializationTimeout
         self.engine = engine
+        self.codeImage = codeImage
         self.failedGrace = failedGrace
     }
 }
@@ -33,6 +36,7 @@ public struct Provisioner: Sendable {
     private let bundles: BundleCache
     private let supervisor: SupervisorClient
     private let configuration: ProvisioningConfiguration
+    private let codeImages = CodeImage()
 
     public init(bundles: BundleCache, supervisor: SupervisorClient, configuration: ProvisioningConfiguration = .init()) {
         self.bundles = bundles
@@ -45,18 +49,25 @@ public struct Provisioner: Sendable {
     public func specification(
         _ context: OperationContext, for version: VersionRecord, sandboxID: String, labels: [String: String]
     ) async throws -> SandboxSpecification {
+        let endpoint = labels["endpoint"] ?? "DEFAULT"
         guard let code = version.configuration.agentRuntimeArtifact.codeConfiguration else {
-            throw SignalboxError.agentFailed("The version is a container image, and no container engine is configured on this server.")
+            guard let image = version.image else {
+                throw SignalboxError.internal("version \(version.version) of \(version.runtimeID) has neither code nor a pinned image")
+            }
+            return SandboxSpecification(
+                id: sandboxID, labels: labels, engine: Self.containers, image: SandboxImage(image), bundle: nil, command: [],
+                environment: AgentEnvironment.ofImage(version, endpoint: endpoint), limits: configuration.limits)
         }
         guard let artifact = version.artifact else {
             throw SignalboxError.internal("version \(version.version) of \(version.runtimeID) has code but no artifact")
         }
-        let interpreter = try await interpreter(code.runtime)
+        let image = try await codeImage()
+        let interpreter = try await interpreter(code.runtime, in: image)
         let bundle = try await unpacked(context, artifact)
         let command = try LaunchCommand(interpreter: interpreter, bundle: bundle).arguments(code.entryPoint)
         return SandboxSpecification(
-            id: sandboxID, labels: labels, engine: configuration.engine, bundle: bundle, command: command,
-            environment: AgentEnvironment.make(version, endpoint: labels["endpoint"] ?? "DEFAULT"),
+            id: sandboxID, labels: labels, engine: image == nil ? configuration.engine : Self.containers, image: image, bundle: bundle,
+            command: command, environment: AgentEnvironment.ofArchive(version, endpoint: endpoint),
             limits: configuration.limits)
     }
 
@@ -83,16 +94,26 @@ public struct Provisioner: Sendable {
         }
     }
 
+    /// Interpreters that archives find: `["PYTHON_3_11": "/usr/bin/python3.11"]`.
+    public func interpreters() async throws -> [String: String] { try await supervisor.interpreters(in: codeImage()) }
+
+    private static let containers = "docker"
+
+    private func codeImage() async throws -> SandboxImage? {
+        guard let reference = configuration.codeImage else { return nil }
+        return try await codeImages.image { try await supervisor.resolveImage(reference).image }
+    }
+
     /// Makes later starts cheaper. A probe waits for it, since nobody waits for a probe; a session on
     /// a host that has just unpacked the bundle does not. No failure of it matters to the version.
     private func compile(_ context: OperationContext, _ version: VersionRecord, waits: Bool) async {
         guard let code = version.configuration.agentRuntimeArtifact.codeConfiguration, let artifact = version.artifact,
-            !bundles.isCompiled(artifact, for: code.runtime.rawValue)
+            configuration.codeImage == nil, !bundles.isCompiled(artifact, for: code.runtime.rawValue)
         else { return }
         let compiler = BytecodeCompiler(supervisor: supervisor, limits: configuration.limits, engine: configuration.engine)
         let task = Task { [self] in
             do {
-                let interpreter = try await interpreter(code.runtime)
+                let interpreter = try await interpreter(code.runtime, in: nil)
                 try await bundles.compiled(context, artifact, for: code.runtime.rawValue) { bundle, output in
                     try await compiler.run(context, interpreter: interpreter, bundle: bundle, output: output)
                 }
@@ -105,8 +126,8 @@ public struct Provisioner: Sendable {
         if waits { await task.value }
     }
 
-    private func interpreter(_ runtime: AgentManagedRuntimeType) async throws -> String {
-        let found = try await supervisor.interpreters()
+    private func interpreter(_ runtime: AgentManagedRuntimeType, in image: SandboxImage?) async throws -> String {
+        let found = try await supervisor.interpreters(in: image)
         if let path = found[runtime.rawValue] { return path }
         throw SignalboxError.agentFailed(FailureSentence.noInterpreter(runtime, found: Array(found.keys)))
     }

@@ -88,6 +88,6 @@ extension AuthenticatedRequest {
         guard let query = PercentEncoding.query(front.rawQuery) else {
             throw .validation("The query string is not percent-encoded correctly.", reason: .cannotParse)
         }
-        return try RequestDecoder.decode(type, path: parameters, query: query, headers: front.headers, body: body)
+        return try RequestDecoder(options: validation).decode(type, path: parameters, query: query, headers: front.headers, body: body)
     }
 }

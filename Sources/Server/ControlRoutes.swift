@@ -1,5 +1,5 @@
 import Access
-import AgentCoreModel
+public import AgentCoreModel
 public import ControlPlane
 public import DataPlane
 import HTTPTypes
@@ -19,14 +19,20 @@ public struct Readiness: Sendable, Equatable {
 /// Adds the operations of the control plane, StopRuntimeSession, our own, and the two open routes.
 ///
 /// - Parameters:
+///   - validation: What the server's configuration changes about it.
 ///   - interpreters: What sandboxes of this host can run: `["PYTHON_3_11": "/usr/bin/python3.11"]`.
 ///   - readiness: Asked for every `/readyz`: must answer soon.
 public func addControlRoutes(
     to router: Router<FrontEndContext>, authentication: RequestAuthentication, controlPlane: ControlPlane, dataPlane: DataPlane,
-    interpreters: @escaping @Sendable () async throws -> [String: String], readiness: @escaping @Sendable () async -> Readiness
+    validation: ValidationOptions = .standard, interpreters: @escaping @Sendable () async throws -> [String: String],
+    readiness: @escaping @Sendable () async -> Readiness
 ) {
-    let routes = ControlRoute.model(controlPlane) + [.stop(dataPlane), .rollback(controlPlane), .interpreters(interpreters)]
-    router.add(middleware: ControlRoutes(routes: routes, authentication: authentication, readiness: readiness))
+    let routes =
+        ControlRoute.model(controlPlane) + [
+            .stop(dataPlane), .rollback(controlPlane), .preparation(controlPlane), .interpreters(interpreters),
+        ]
+    router.add(
+        middleware: ControlRoutes(routes: routes, authentication: authentication, validation: validation, readiness: readiness))
 }
 
 /// Answers everything that is not an object's.
@@ -36,6 +42,7 @@ public func addControlRoutes(
 struct ControlRoutes: RouterMiddleware {
     let routes: [ControlRoute]
     let authentication: RequestAuthentication
+    let validation: ValidationOptions
     let readiness: @Sendable () async -> Readiness
 
     func handle(
@@ -44,7 +51,8 @@ struct ControlRoutes: RouterMiddleware {
         let front = context.front
         if front.isBelow(ObjectTarget.prefix) { return try await next(request, context) }
         if let response = try await open(front) { return response }
-        let call = try await authentication.authenticate(request, front)
+        var call = try await authentication.authenticate(request, front)
+        call.validation = validation
         let (route, parameters) = try route(front)
         try call.context.principal.require(route.permission, for: route.action)
         let answer = try await route.answer(call, parameters)

@@ -18,6 +18,18 @@ extension ControlRoute {
         }
     }
 
+    /// How far the newest version of a runtime is, or that of `?version=`.
+    static func preparation(_ plane: ControlPlane) -> ControlRoute {
+        ControlRoute(
+            method: "GET", path: .template(PathTemplate(ownPrefix + "/runtimes/{agentRuntimeId}/preparation")),
+            action: "signalbox:GetVersionPreparation", permission: .read, status: 200
+        ) { call, parameters in
+            // Names obey the rules of reading the same version.
+            let named = try call.decode(GetAgentRuntimeRequest.self, parameters)
+            return Answer(body: try JSONValueEncoder.encode(try await plane.versionPreparation(call.context, named)))
+        }
+    }
+
     /// Points an endpoint back at the version that was READY before.
     static func rollback(_ plane: ControlPlane) -> ControlRoute {
         let endpoint = Operation.updateAgentRuntimeEndpoint

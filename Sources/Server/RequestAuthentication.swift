@@ -9,6 +9,7 @@ struct AuthenticatedRequest: Sendable {
     var context: OperationContext
     var front: FrontEndRequest
     var body: [UInt8]
+    var validation = ValidationOptions.standard
 }
 
 /// Verifies the signature of a request with a small body, for service `bedrock-agentcore`.

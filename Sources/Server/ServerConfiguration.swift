@@ -15,6 +15,10 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var maximumSessions: Int
     /// How long an agent may take until its first healthy answer to `GET /ping`.
     public var agentStartTimeout: Duration
+    /// Image in which archives run; nil: with the host's own programs.
+    public var codeImage: String?
+    /// Whether only images of ECR are taken, as AWS does.
+    public var strictImageURI: Bool
     /// Whether sandboxes outlive the server, for its successor to adopt (`serve`), or end with it (`dev`).
     public var keepsSandboxes: Bool
     /// How long invocations in flight may go on after a stop was asked for.
@@ -23,7 +27,7 @@ public struct ServerConfiguration: Sendable, Equatable {
     public init(
         listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,
         allowFailpoints: Bool = false, maximumSessions: Int = 100, agentStartTimeout: Duration = .seconds(120),
-        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30)
+        codeImage: String? = nil, strictImageURI: Bool = false, keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30)
     ) {
         self.listenHost = listenHost
         self.listenPort = listenPort
@@ -32,6 +36,8 @@ public struct ServerConfiguration: Sendable, Equatable {
         self.allowFailpoints = allowFailpoints
         self.maximumSessions = maximumSessions
         self.agentStartTimeout = agentStartTimeout
+        self.codeImage = codeImage
+        self.strictImageURI = strictImageURI
         self.keepsSandboxes = keepsSandboxes
         self.shutdownGrace = shutdownGrace
     }

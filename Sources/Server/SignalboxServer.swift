@@ -1,4 +1,5 @@
 import Access
+import AgentCoreModel
 import Artifacts
 import ControlPlane
 import DataPlane
@@ -69,7 +70,8 @@ public struct SignalboxServer: Service {
         try await bundles.prepare()
         let provisioner = Provisioner(
             bundles: bundles, supervisor: supervisor,
-            configuration: ProvisioningConfiguration(initializationTimeout: configuration.agentStartTimeout))
+            configuration: ProvisioningConfiguration(
+                initializationTimeout: configuration.agentStartTimeout, codeImage: configuration.codeImage))
         let authenticator = Authenticator(keys: store, logger: logger)
         let dataPlane = makeDataPlane(store, supervisor, provisioner, authenticator, identity)
         let reconcilers = Reconcilers(
@@ -84,7 +86,8 @@ public struct SignalboxServer: Service {
         addObjectRoutes(to: router, objects: objects, authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
             to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store),
-            dataPlane: dataPlane, interpreters: { try await supervisor.interpreters() },
+            dataPlane: dataPlane, validation: ValidationOptions(strictImageUri: configuration.strictImageURI),
+            interpreters: { try await provisioner.interpreters() },
             readiness: { Readiness(parts: ["database": store.postgres.isReachable, "supervisor": await supervisor.answers()]) })
         let responder = router.buildResponder()
         let frontEnd = FrontEnd(

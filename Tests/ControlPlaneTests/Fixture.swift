@@ -3,6 +3,7 @@ import Artifacts
 import ControlPlane
 import Platform
 import Provisioning
+import Sandboxing
 import Store
 import Synchronization
 import TestSupport
@@ -14,6 +15,7 @@ final class FakePreparer: VersionPreparer {
         var passing: [Int: Int] = [:]
         var held: Set<Int> = []
         var probes: [Int] = []
+        var images: [String: String] = [:]
     }
     private let state = Mutex(State())
 
@@ -32,6 +34,18 @@ final class FakePreparer: VersionPreparer {
         while state.withLock({ $0.held.contains(version.version) }) { try await Task.sleep(for: .milliseconds(5)) }
         try check(version)
     }
+
+    func resolve(
+        _ c: OperationContext, reference: String, progress: @escaping @Sendable (String) async -> Void
+    ) async throws -> ResolvedImage {
+        await progress("pulling: 1 of 2 MiB")
+        let image = state.withLock { $0.images[reference] }
+        guard let image else { throw SignalboxError.agentFailed("pull \(reference): manifest unknown") }
+        return ResolvedImage(image: SandboxImage(id: image, source: nil), platform: "linux/amd64", size: 1)
+    }
+
+    /// What a reference means from now on: `sha256:…`.
+    func tag(_ reference: String, _ image: String) { state.withLock { $0.images[reference] = image } }
 
     func warm(_ c: OperationContext, _ version: VersionRecord) async throws { try check(version) }
 
@@ -89,6 +103,10 @@ struct Fixture: Sendable {
         AgentRuntimeArtifact(
             codeConfiguration: CodeConfiguration(
                 code: Code(s3: S3Location(bucket: "agents", prefix: key)), runtime: .python3_11, entryPoint: ["main.py"]))
+    }
+
+    func image(_ reference: String) -> AgentRuntimeArtifact {
+        AgentRuntimeArtifact(containerConfiguration: ContainerConfiguration(containerUri: reference))
     }
 
     func request(_ name: String = "agent") -> CreateAgentRuntimeRequest {

@@ -83,7 +83,7 @@ extension ControlPlane {
                 }
                 return NextVersion(
                     configuration: version.configuration, environmentVariables: version.environmentVariables,
-                    artifact: version.artifact)
+                    artifact: version.artifact, sameImageAs: version.id)
             }
         }
     }

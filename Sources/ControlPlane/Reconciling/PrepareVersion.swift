@@ -8,10 +8,11 @@ struct PrepareVersion: Reconciler {
     let preparer: any VersionPreparer
 
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
-        guard let version = try await store.versionFetch(c, id: subject), version.status == .creating else { return .done }
-        try await store.versionPreparation(c, version: version.id, "starting a sandbox to see the agent answer")
+        guard var version = try await store.versionFetch(c, id: subject), version.status == .creating else { return .done }
         try await Failpoint.hit("prepare.begun")
         do {
+            try await pin(c, &version)
+            try await store.versionPreparation(c, version: version.id, "starting a sandbox to see the agent answer")
             try await preparer.probe(c, version)
         } catch let error as SignalboxError where error.kind == .agentFailed {
             return try await fail(c, item, version, error.message)
@@ -24,6 +25,27 @@ struct PrepareVersion: Reconciler {
         }
         try await Failpoint.hit("prepare.commit")
         return try await succeed(c, item, version)
+    }
+
+    /// A tag may be moved: what it stands for now is what the version stays.
+    private func pin(_ c: OperationContext, _ version: inout VersionRecord) async throws {
+        guard let container = version.configuration.agentRuntimeArtifact.containerConfiguration, version.image == nil else { return }
+        let id = version.id
+        try await store.versionPreparation(c, version: id, "pulling \(container.containerUri)")
+        let resolved = try await preparer.resolve(c, reference: container.containerUri) { sentence in
+            do {
+                try await store.versionPreparation(c, version: id, sentence)
+            } catch {
+                c.logger.debug("how far a pull is could not be noted", metadata: ["error": "\(error)"])
+            }
+        }
+        try await Failpoint.hit("prepare.pulled")
+        version.image = try await store.versionPin(
+            c, version: id, image: VersionImage(id: resolved.image.id, source: resolved.image.source), platform: resolved.platform,
+            size: resolved.size)
+        c.logger.notice(
+            "an image was pinned",
+            metadata: ["version": "\(version)", "image": "\(resolved.image.id)", "source": "\(resolved.image.source ?? "none")"])
     }
 
     private func succeed(_ c: OperationContext, _ item: WorkItem, _ version: VersionRecord) async throws -> ReconcilerOutcome {

@@ -6,6 +6,12 @@ public import Store
 /// Finds out whether a version works. Throws `SignalboxError`: `.agentFailed` for what its owner can
 /// mend, with the sentence that becomes `failureReason`; anything else may pass by itself.
 public protocol VersionPreparer: Sendable {
+    /// What the version's image reference means now; the image is at hand afterwards.
+    ///
+    /// - Parameter progress: called with short sentences while it lasts.
+    func resolve(
+        _ c: OperationContext, reference: String, progress: @escaping @Sendable (String) async -> Void
+    ) async throws -> ResolvedImage
     /// Runs the version once in a sandbox until it is healthy; nothing of the sandbox is left afterwards.
     func probe(_ c: OperationContext, _ version: VersionRecord) async throws
     /// Has at hand what its sandboxes need, so that the first session does not wait for it.
@@ -29,6 +35,18 @@ public struct SandboxPreparer: VersionPreparer {
         self.grace = grace
     }
 
+    public func resolve(
+        _ c: OperationContext, reference: String, progress: @escaping @Sendable (String) async -> Void
+    ) async throws -> ResolvedImage {
+        // Of several sentences that come while one is written, only the last matters.
+        let (sentences, tell) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { for await sentence in sentences { await progress(sentence) } }
+            defer { tell.finish() }
+            return try await supervisor.resolveImage(reference) { tell.yield($0) }
+        }
+    }
+
     public func probe(_ c: OperationContext, _ version: VersionRecord) async throws {
         let sandboxID = Identifier.uuid()
         try await provisioner.start(c, version: version, sandboxID: sandboxID, labels: labels(version))
@@ -41,6 +59,7 @@ public struct SandboxPreparer: VersionPreparer {
     }
 
     public func warm(_ c: OperationContext, _ version: VersionRecord) async throws {
+        if let image = version.image { return try await supervisor.requireImage(SandboxImage(image)) }
         _ = try await provisioner.specification(c, for: version, sandboxID: Identifier.uuid(), labels: labels(version))
     }
 

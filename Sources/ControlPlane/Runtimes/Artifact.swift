@@ -3,15 +3,12 @@ import Artifacts
 import Platform
 
 extension ControlPlane {
-    /// The bytes that a configuration names, pinned by their hash (docs/architecture.md, decision 4).
+    /// The bytes that a configuration names, pinned by their hash (docs/architecture.md, decision 4). Of a container image
+    /// nil: what its reference stands for is found out, and pinned, when the version is prepared.
     func resolve(
         _ c: OperationContext, _ tx: StoreTransaction, _ artifact: AgentRuntimeArtifact
-    ) async throws -> ArtifactReference {
-        guard let code = artifact.codeConfiguration else {
-            throw Self.refused(
-                "agentRuntimeArtifact.containerConfiguration",
-                "No container engine is configured on this server: deploy a codeConfiguration (a zip archive) instead.")
-        }
+    ) async throws -> ArtifactReference? {
+        guard let code = artifact.codeConfiguration else { return nil }
         guard let location = code.code.s3 else {
             throw Self.refused("agentRuntimeArtifact.codeConfiguration.code", "The archive must be named by 's3'.")
         }

@@ -34,6 +34,8 @@ extension ControlPlane {
         var configuration: VersionConfiguration
         var environmentVariables: [String: String]
         var artifact: ArtifactReference?
+        /// A version whose image this one runs, too, wherever the tag has gone since.
+        var sameImageAs: Int64?
     }
 
     /// Takes a locked runtime to UPDATING with a new version that DEFAULT is to follow. `content` is
@@ -55,6 +57,7 @@ extension ControlPlane {
         let version = try await store.versionAppend(
             c, in: tx, runtime: runtime, configuration: next.configuration, environmentVariables: next.environmentVariables,
             artifact: next.artifact)
+        if let other = next.sameImageAs { try await store.versionPin(c, in: tx, version: version.id, sameAs: other) }
         let follows = try await lockEndpoint(c, tx, runtime, EndpointRecord.defaultName)
         let targeted = try await store.endpointTarget(
             c, in: tx, endpoint: follows.id, version: version.version, rollbackTo: rollbackTo, stopSessions: stopSessions)

@@ -76,6 +76,12 @@ struct ServerOptions: SettingOptions {
             valueName: "seconds"))
     var shutdownGrace: Int?
 
+    @Flag(inversion: .prefixedNo, help: "Take only images of Amazon ECR, as AWS does.")
+    var strictImageUri: Bool?
+
+    @Option(help: ArgumentHelp("Image in which code archives run, instead of the host's own programs.", valueName: "image"))
+    var codeImage: String?
+
     @Flag(inversion: .prefixedNo, help: "For tests: let the server start with SIGNALBOX_FAILPOINTS set.")
     var allowFailpoints: Bool?
 
@@ -87,16 +93,38 @@ struct ServerOptions: SettingOptions {
     var readyFile: String?
 
     var flags: [String: ConfigValue] {
-        var flags: [String: ConfigValue] = .flags([(.listen, listen)])
+        var flags: [String: ConfigValue] = .flags([(.listen, listen), (.codeImage, codeImage)])
         let numbers: [(Setting, Int?)] = [
             (.maximumSessions, maximumSessions), (.agentStartTimeout, agentStartTimeout), (.shutdownGrace, shutdownGrace),
         ]
         for (setting, value) in numbers {
             if let value { flags[setting.key] = ConfigValue(.int(value), isSecret: false) }
         }
+        if let strictImageUri { flags[Setting.strictImageUri.key] = ConfigValue(.bool(strictImageUri), isSecret: false) }
         if let allowFailpoints {
             flags[Setting.allowFailpoints.key] = ConfigValue(.bool(allowFailpoints), isSecret: false)
         }
+        return flags
+    }
+}
+
+/// The container engine: of whoever owns sandboxes.
+struct ContainerOptions: SettingOptions {
+    @Option(
+        help: ArgumentHelp(
+            "Container engine for agents that are images: unix:///PATH, tcp://HOST:PORT, or off. Found by itself by default.",
+            valueName: "address"))
+    var dockerHost: String?
+
+    @Option(help: ArgumentHelp("OCI runtime of containers, such as runsc.", valueName: "name"))
+    var containerRuntime: String?
+
+    @Option(help: ArgumentHelp("MiB that an agent's image may have, unpacked.", valueName: "MiB"))
+    var maximumImageSize: Int?
+
+    var flags: [String: ConfigValue] {
+        var flags: [String: ConfigValue] = .flags([(.dockerHost, dockerHost), (.containerRuntime, containerRuntime)])
+        if let maximumImageSize { flags[Setting.maximumImageSize.key] = ConfigValue(.int(maximumImageSize), isSecret: false) }
         return flags
     }
 }

@@ -60,6 +60,21 @@ extension Setting {
     static let shutdownGrace = Setting(
         key: "shutdownGrace", kind: .integer(0...3600), fallback: "30",
         meaning: "Seconds that invocations in flight may go on after SIGTERM or Ctrl-C. Then they are cut.")
+    static let dockerHost = Setting(
+        key: "dockerHost", kind: .text, fallback: "DOCKER_HOST, or the socket of Docker or Podman that answers",
+        meaning: "Container engine for agents that are images: unix:///PATH, tcp://HOST:PORT (TLS by DOCKER_CERT_PATH), or off.")
+    static let containerRuntime = Setting(
+        key: "containerRuntime", kind: .text, fallback: "the engine's own",
+        meaning: "OCI runtime of containers, such as runsc, as the container engine knows it.")
+    static let maximumImageSize = Setting(
+        key: "maximumImageSize", kind: .integer(1...1_000_000), fallback: "2048",
+        meaning: "MiB that an agent's image may have, unpacked.")
+    static let strictImageUri = Setting(
+        key: "strictImageUri", kind: .boolean, fallback: "false",
+        meaning: "Takes only images of Amazon ECR, by AWS's own pattern. Otherwise any image reference is taken.")
+    static let codeImage = Setting(
+        key: "codeImage", kind: .text, fallback: "none: the host's own programs",
+        meaning: "Image in which code archives run, in containers, with the interpreters that are in it.")
     static let logLevel = Setting(
         key: "logLevel", kind: .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
         fallback: "notice", meaning: "The least severe messages that are logged, to standard error.")
@@ -79,7 +94,8 @@ extension Setting {
 
     /// The table.
     static let all: [Setting] = [
-        config, home, listen, databaseURL, maximumSessions, agentStartTimeout, shutdownGrace, logLevel, logFormat, output,
+        config, home, listen, databaseURL, maximumSessions, agentStartTimeout, shutdownGrace, dockerHost,
+        containerRuntime, maximumImageSize, strictImageUri, codeImage, logLevel, logFormat, output,
         allowFailpoints, failpoints,
     ]
 }

@@ -90,13 +90,16 @@ struct ServerStack: Service {
     }
 
     private func withSupervisor(_ body: @Sendable @escaping () async throws -> Void) async throws {
+        let arguments = try settings.supervisorArguments()
         let socket = try await cancelWhenGracefulShutdown {
             try await progress.step("supervisor") { _ in
-                try await SupervisorLauncher.ensureRunning(executable: Self.executable, home: home.path, logger: logger)
+                try await SupervisorLauncher.ensureRunning(
+                    executable: Self.executable, home: home.path, arguments: arguments, logger: logger)
             }
         }
         let keeper = Task {
-            await SupervisorLauncher.keepRunning(executable: Self.executable, home: home.path, logger: logger)
+            await SupervisorLauncher.keepRunning(
+                executable: Self.executable, home: home.path, arguments: arguments, logger: logger)
         }
         let result: Result<Void, any Error>
         do {

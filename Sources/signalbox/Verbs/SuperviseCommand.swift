@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import Sandboxing
 import ServiceLifecycle
@@ -14,13 +15,15 @@ struct SuperviseCommand: AsyncParsableCommand {
               signalbox supervise --home /var/lib/signalbox
             """)
 
+    @OptionGroup var containers: ContainerOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let settings = try await SettingsReader.load(common)
+        let settings = try await SettingsReader.load(containers, common)
         let logger = try settings.makeLogger()
         try HomeDirectory(path: settings.home).prepare()
-        let supervisor = Supervisor(configuration: SupervisorConfiguration(home: settings.home), logger: logger)
+        let supervisor = Supervisor(
+            configuration: try settings.supervisorConfiguration(environment: ProcessInfo.processInfo.environment), logger: logger)
         let group = ServiceGroupConfiguration(
             services: [
                 .init(
