@@ -127,7 +127,7 @@ let package = Package(
         tests("StoreTests", ["Store", "TestSupport"]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests("DockerClientTests", ["DockerClient", nioCore]),
-        tests("SandboxingTests", ["Sandboxing", "CLinux", "SupervisorFixture"], resources: [.copy("Agents")]),
+        tests("SandboxingTests", ["Sandboxing", "CLinux", "DockerClient", "SupervisorFixture"], resources: [.copy("Agents")]),
         // A supervisor to kill.
         .executableTarget(
             name: "SupervisorFixture", dependencies: ["Sandboxing", logging], path: "Tests/SupervisorFixture",

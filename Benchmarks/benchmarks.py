@@ -17,10 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "support"))
 
 import cold_start  # noqa: E402
+import container_start  # noqa: E402
 import invoke  # noqa: E402
 import postgres_client  # noqa: E402
 
-BENCHMARKS = {"invoke": invoke.measure, "postgres": postgres_client.measure, "cold-start": cold_start.measure}
+BENCHMARKS = {"invoke": invoke.measure, "postgres": postgres_client.measure, "cold-start": cold_start.measure,
+              "container-start": container_start.measure}
 
 
 class Run:

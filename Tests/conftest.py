@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 import places
+from engines import ENGINES, Images
 from postgres import PrivatePostgres
 from server import DevServer, RemoteServer
 
@@ -18,6 +19,8 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
+    parser.addoption("--agents", choices=["archives", *ENGINES], default="archives",
+                     help="what agents are made of: archives, or images on a Docker or Podman of our own")
     parser.addoption("--long", action="store_true", help="turn the counts of crash and race tests up, wait for long timers")
 
 
@@ -44,12 +47,24 @@ def scratch():
 
 
 @pytest.fixture(scope="session")
-def server(scratch):
+def images(pytestconfig, scratch):
+    """Makes agents images, when --agents names a container engine."""
+    name = pytestconfig.getoption("--agents")
+    if name == "archives":
+        yield None
+        return
+    with ENGINES[name](f"{scratch}/engine") as engine:
+        yield Images(engine)
+
+
+@pytest.fixture(scope="session")
+def server(scratch, images):
     """The server that most tests share: `signalbox dev`, or whatever CONFORMANCE_ENDPOINT_URL names."""
     if url := os.environ.get("CONFORMANCE_ENDPOINT_URL"):
         yield RemoteServer(url)
         return
-    with DevServer(f"{scratch}/home", arguments=["--agent-start-timeout", "20"], log=places.log("conformance-server")) as it:
+    with DevServer(f"{scratch}/home", arguments=["--agent-start-timeout", "20"], log=places.log("conformance-server"),
+                   images=images) as it:
         yield it
 
 

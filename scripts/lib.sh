@@ -134,6 +134,10 @@ install_packages() {
     package python3-venv "for the tests' and agents' packages" "$python" -c 'import ensurepip, venv'
     if [[ $1 == test ]]; then
         package wrk "puts load on the server in tests" command -v wrk
+        package docker.io "runs agents that are images, in tests" command -v dockerd
+        package podman "runs agents that are images, in tests" command -v podman
+        # It takes every mix of control groups' versions; crun, Podman's first choice, does not.
+        package runc "starts Podman's and Docker's containers" command -v runc
         package openssl "makes the certificates of the TLS tests" command -v openssl
     fi
     if ((${#missing[@]} == 0)); then

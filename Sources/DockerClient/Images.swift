@@ -17,6 +17,8 @@ public struct Image: Decodable, Sendable {
         public var entrypoint: [String]?
         public var command: [String]?
         public var workingDirectory: String?
+        /// Name or number of the signal that asks it to end; `nil`: SIGTERM.
+        public var stopSignal: String?
 
         enum CodingKeys: String, CodingKey {
             case user = "User"
@@ -24,6 +26,7 @@ public struct Image: Decodable, Sendable {
             case entrypoint = "Entrypoint"
             case command = "Cmd"
             case workingDirectory = "WorkingDir"
+            case stopSignal = "StopSignal"
         }
     }
 

@@ -39,8 +39,8 @@ def signer(server):
 
 
 @pytest.fixture(scope="session")
-def shared_workshop(clients):
-    workshop = Workshop(clients)
+def shared_workshop(clients, images):
+    workshop = Workshop(clients, images)
     yield workshop
     workshop.close()
 

@@ -22,6 +22,15 @@ def hello():
 
 
 @pytest.fixture
+def artifact(images, hello):
+    """The agent in a bucket, or in an image when --agents says so."""
+    if images:
+        return lambda bucket: images.artifact(hello)
+    return lambda bucket: {"codeConfiguration": {
+        "code": {"s3": {"bucket": bucket, "prefix": "hello.zip"}}, "runtime": places.PYTHON_RUNTIME, "entryPoint": ["main.py"]}}
+
+
+@pytest.fixture
 def environment(server, monkeypatch):
     """`eval "$(signalbox env)"`."""
     for name in list(os.environ):
@@ -33,12 +42,7 @@ def environment(server, monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-def artifact(bucket):
-    return {"codeConfiguration": {
-        "code": {"s3": {"bucket": bucket, "prefix": "hello.zip"}}, "runtime": places.PYTHON_RUNTIME, "entryPoint": ["main.py"]}}
-
-
-def test_with_boto3(environment, hello, signer):
+def test_with_boto3(environment, hello, artifact, signer):
     s3 = boto3.client("s3")
     control = boto3.client("bedrock-agentcore-control")
     data = boto3.client("bedrock-agentcore")
@@ -136,7 +140,7 @@ def test_with_boto3(environment, hello, signer):
     assert control.list_agent_runtime_endpoints(agentRuntimeId=runtime_id)["runtimeEndpoints"] == []
 
 
-def test_with_the_aws_cli(aws, hello, tmp_path, server):
+def test_with_the_aws_cli(aws, hello, artifact, tmp_path, server):
     control = lambda *arguments: aws("bedrock-agentcore-control", *arguments)
     bucket = unique("cli").replace("_", "-")
     name = unique("hello")

@@ -14,9 +14,9 @@ from runtimes import Runtime, session_id, unique
 
 
 @pytest.fixture(scope="module")
-def rounds(long_run):
-    """Per operation; there are four of them."""
-    return 250 if long_run else 25
+def rounds(long_run, images):
+    """Per operation; there are four of them. A container's start takes several times an archive's."""
+    return 250 if long_run else 6 if images else 25
 
 
 def invoke_once(runtime, **options):

@@ -6,7 +6,7 @@ from runtimes import Workshop
 
 
 @pytest.fixture(scope="module")
-def workshop(server):
-    workshop = Workshop(server.clients)
+def workshop(server, images):
+    workshop = Workshop(server.clients, images)
     yield workshop
     workshop.close()

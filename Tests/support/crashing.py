@@ -21,7 +21,7 @@ class Crashing:
         self.server = server
         self.postgres = postgres
         self.database = database
-        self.workshop = Workshop(server.clients)
+        self.workshop = Workshop(server.clients, server.images)
         self.control = self.workshop.control
 
     def sql(self, query):
@@ -102,6 +102,9 @@ class Crashing:
 
         wait_for(lambda: not left(), SETTLE, lambda: f"processes left: {describe(left())}")
         wait_for(lambda: not self.server.control_groups(), 2, lambda: f"control groups left: {self.server.control_groups()}")
+        if images := self.server.images:
+            wait_for(lambda: not images.engine.containers(), SETTLE, lambda: f"containers left: {images.engine.containers()}")
+            assert not images.engine.volumes()
         for pid in (self.server.process.pid, self.server.supervisor()):
             if pid:
                 wait_for(lambda: not held_namespaces(pid), 2, lambda: f"process {pid} holds {held_namespaces(pid)}")

@@ -22,6 +22,8 @@ class Running:
     #: AWS_* variables that point any SDK here.
     environment: dict
     url: str
+    #: What makes agents images here; archives are used without.
+    images = None
 
     @property
     def clients(self):
@@ -57,9 +59,11 @@ class LocalServer(Running):
     is_local = True
     verb = ""
 
-    def __init__(self, home, *, arguments=(), log, environment=None, port=None):
+    def __init__(self, home, *, arguments=(), log, environment=None, port=None, images=None):
         self.home = home
-        self.arguments = list(arguments)
+        self.images = images
+        # The last one counts.
+        self.arguments = (images.arguments if images else ["--docker-host", "off"]) + list(arguments)
         self.log = pathlib.Path(log)
         self.port = port or free_port()
         self.extra = environment or {}

@@ -17,15 +17,15 @@ struct RunningContainer: Sendable {
 }
 
 extension ContainerEngine {
-    /// Makes a container and does not start it. Returns its id. An image that the host has lost is pulled again.
-    func create(_ container: (Image, Daemon) -> HardenedContainer, image: SandboxImage) async throws -> String {
+    /// Makes a container and does not start it. An image that the host has lost is pulled again.
+    func create(_ container: (Image, Daemon) -> HardenedContainer, image: SandboxImage) async throws -> (id: String, image: Image) {
         try await calling("create the container") { daemon in
             var isSecondTry = false
             while true {
                 if let present = try await self.image(image.id, daemon) {
                     let hardened = container(present, daemon)
                     do {
-                        return try await daemon.client.containerCreate(name: hardened.name, hardened.creation)
+                        return (try await daemon.client.containerCreate(name: hardened.name, hardened.creation), present)
                     } catch let error as DockerError where error.isNotFound && !isSecondTry {
                         forget(image.id)
                     }

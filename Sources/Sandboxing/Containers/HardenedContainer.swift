@@ -97,13 +97,14 @@ struct HardenedContainer {
 
     /// Both must be said: an engine's defaults for the other may be above what it may set itself.
     private static let ulimits: [ContainerCreation.Ulimit] = {
-        func own(_ resource: __rlimit_resource) -> Int64 {
+        func own(_ resource: __rlimit_resource, atMost bound: UInt) -> Int64 {
             var limit = rlimit()
             guard getrlimit(Int32(bitPattern: resource.rawValue), &limit) == 0 else { return 1024 }
-            return Int64(min(limit.rlim_max, 1 << 16))
+            return Int64(min(limit.rlim_max, bound))
         }
-        let files = own(RLIMIT_NOFILE)
-        let processes = own(__RLIMIT_NPROC)
+        let files = own(RLIMIT_NOFILE, atMost: 1 << 16)
+        // Counted over all containers of a uid, so no limit of one of them. Podman lowers its own to the kernel's pid_max.
+        let processes = own(__RLIMIT_NPROC, atMost: 1 << 15)
         return [.init("nofile", soft: min(1024, files), hard: files), .init("nproc", soft: processes, hard: processes)]
     }()
 }

@@ -1,4 +1,5 @@
 import CLinux
+import DockerClient
 import Platform
 
 #if canImport(Glibc)
@@ -12,15 +13,15 @@ import Musl
 extension SupervisorCore {
     func startContainer(_ record: SandboxRecord, _ specification: SandboxSpecification) async throws -> SandboxStatus {
         do {
-            let id = try await createContainer(record, specification)
+            let (id, image) = try await createContainer(record, specification)
             record.container = id
+            record.endsBySIGTERM = ["", "SIGTERM", "TERM", "15"].contains(image.configuration?.stopSignal ?? "")
             try record.file.write(record.directory)
             try refuseIfStopped(record)
             let running = try await containers.start(id)
             record.wasInformed = true
             try await follow(record, since: nil)
-            if let running {
-                try enter(record, running)
+            if let running, try enter(record, running) {
                 try? record.file.write(record.directory)
                 if record.stopRequested { kill(record) }
             } else {
@@ -35,7 +36,9 @@ extension SupervisorCore {
         return record.status
     }
 
-    private func createContainer(_ record: SandboxRecord, _ specification: SandboxSpecification) async throws -> String {
+    private func createContainer(
+        _ record: SandboxRecord, _ specification: SandboxSpecification
+    ) async throws -> (id: String, image: Image) {
         guard let image = specification.image else { throw SignalboxError.validation("sandbox: no image") }
         let isRootless = try await containers.calling("ask the engine") { $0.isRootless }
         if !isRootless { record.userID = try userIDs?.take() }
@@ -62,12 +65,13 @@ extension SupervisorCore {
         guard !record.stopRequested else { throw SignalboxError.unavailable("The sandbox was stopped while it started.") }
     }
 
-    /// From here on it counts as running.
-    private func enter(_ record: SandboxRecord, _ running: RunningContainer) throws {
+    /// From here on it counts as running. False: it has ended already.
+    private func enter(_ record: SandboxRecord, _ running: RunningContainer) throws -> Bool {
         let network: NetworkDoor
         do {
             network = try NetworkDoor(of: running.processID, isPrivileged: isPrivileged)
         } catch {
+            if clinux_pidfd_ended(running.handle.number) != 0 { return false }
             throw SignalboxError.agentFailed(
                 "The container's network can't be entered (\(error)): run Signalbox as root, or use an engine of the user's own "
                     + "(rootless Podman).")
@@ -84,6 +88,7 @@ extension SupervisorCore {
                 if let record = core.records[id] { core.containerEnded(record) }
             }
         }
+        return true
     }
 
     private func follow(_ record: SandboxRecord, since: Double?) async throws {
@@ -102,7 +107,7 @@ extension SupervisorCore {
     /// The image's stop signal, unless the container's first process would not even notice.
     func terminateContainer(_ record: SandboxRecord, grace: Duration) {
         guard let container = record.container, let first = record.first else { return }
-        if Self.ignoresTermination(first.pid) {
+        if record.endsBySIGTERM, Self.ignores(SIGTERM, first.pid) {
             // The kernel drops signals without a handler that are sent to the first process of a pid namespace.
             kill(record)
         } else {
@@ -110,14 +115,13 @@ extension SupervisorCore {
         }
     }
 
-    /// Whether a process has a handler for none of the signals that are sent to ask for an end.
-    private static func ignoresTermination(_ pid: Int32) -> Bool {
+    /// Whether a process has no handler for a signal.
+    private static func ignores(_ signal: Int32, _ pid: Int32) -> Bool {
         guard let status = System.readText("/proc/\(pid)/status"),
             let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
             let mask = UInt64(line.dropFirst("SigCgt:".count).drop { $0 == "\t" || $0 == " " }, radix: 16)
         else { return false }
-        let polite = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH].reduce(UInt64(0)) { $0 | 1 << UInt64($1 - 1) }
-        return mask & polite == 0
+        return mask & 1 << UInt64(signal - 1) == 0
     }
 
     func containerEnded(_ record: SandboxRecord) {
@@ -184,7 +188,9 @@ extension SupervisorCore {
             return
         }
         do {
-            try enter(record, RunningContainer(id: container, processID: identity.pid, handle: handle))
+            guard try enter(record, RunningContainer(id: container, processID: identity.pid, handle: handle)) else {
+                return containerEnded(record)
+            }
             logger.notice("adopted the container of sandbox \(record.id)")
         } catch {
             logger.warning("the container of sandbox \(record.id) can't be adopted: \(error)")

@@ -34,6 +34,8 @@ final class SandboxRecord {
     var outOfMemory: OutOfMemoryCount?
     /// Copies the container's output into the log.
     var follower: Task<Void, Never>?
+    /// Of a container: SIGTERM asks it to end, not another signal of the image's choice.
+    var endsBySIGTERM = false
 
     init(_ specification: SandboxSpecification, directory: String, isHidden: Bool) {
         id = specification.id
@@ -66,6 +68,7 @@ final class SandboxRecord {
         startedAt = file.startedAt
         userID = file.userID
         container = file.container
+        endsBySIGTERM = file.endsBySIGTERM ?? false
         self.directory = directory
         isHidden = false
     }
@@ -81,7 +84,8 @@ final class SandboxRecord {
 
     var file: StateFile {
         StateFile(
-            id: id, engine: engine, container: container, labels: labels, limits: limits, startedAt: startedAt,
+            id: id, engine: engine, container: container, endsBySIGTERM: endsBySIGTERM, labels: labels, limits: limits,
+            startedAt: startedAt,
             boot: ProcessIdentity.boot(),
             outer: outer.flatMap { ProcessIdentity.of($0.pid) }, first: first.flatMap { ProcessIdentity.of($0.pid) },
             exit: state.exit, userID: userID)

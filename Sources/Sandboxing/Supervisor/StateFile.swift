@@ -12,6 +12,8 @@ struct StateFile: Codable, Sendable {
     var engine: String?
     /// The engine's own name for it, once it has one.
     var container: String?
+    /// Of a container: see ``SandboxRecord``.
+    var endsBySIGTERM: Bool?
     var labels: [String: String]
     var limits: SandboxLimits
     var startedAt: Date
