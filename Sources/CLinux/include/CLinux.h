@@ -3,6 +3,7 @@
 #include "descriptors.h"
 #include "files.h"
 #include "namespaces.h"
+#include "netlink.h"
 #include "postgres_process.h"
 #include "processes.h"
 #include "seccomp_filter.h"
