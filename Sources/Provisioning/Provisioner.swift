@@ -56,7 +56,8 @@ public struct Provisioner: Sendable {
             }
             return SandboxSpecification(
                 id: sandboxID, labels: labels, engine: Self.containers, image: SandboxImage(image), bundle: nil, command: [],
-                environment: AgentEnvironment.ofImage(version, endpoint: endpoint), limits: configuration.limits)
+                environment: AgentEnvironment.ofImage(version, endpoint: endpoint), limits: configuration.limits,
+                network: Self.network(version))
         }
         guard let artifact = version.artifact else {
             throw SignalboxError.internal("version \(version.version) of \(version.runtimeID) has code but no artifact")
@@ -68,7 +69,7 @@ public struct Provisioner: Sendable {
         return SandboxSpecification(
             id: sandboxID, labels: labels, engine: image == nil ? configuration.engine : Self.containers, image: image, bundle: bundle,
             command: command, environment: AgentEnvironment.ofArchive(version, endpoint: endpoint),
-            limits: configuration.limits)
+            limits: configuration.limits, network: Self.network(version))
     }
 
     /// Starts a sandbox and waits until its agent is healthy. When it throws, also for a task that
@@ -98,6 +99,10 @@ public struct Provisioner: Sendable {
     public func interpreters() async throws -> [String: String] { try await supervisor.interpreters(in: codeImage()) }
 
     private static let containers = "docker"
+
+    private static func network(_ version: VersionRecord) -> SandboxNetwork {
+        version.configuration.networkConfiguration.networkMode == .public ? .public : .none
+    }
 
     private func codeImage() async throws -> SandboxImage? {
         guard let reference = configuration.codeImage else { return nil }

@@ -47,7 +47,8 @@ final class Host: Sendable {
     ) async throws {
         let home = try makeHome()
         defer { System.removeTree(home) }
-        var configuration = SupervisorConfiguration(home: home, shutdownGrace: .milliseconds(200))
+        var configuration = SupervisorConfiguration(
+            home: home, shutdownGrace: .milliseconds(200), wayOut: WayOutConfiguration(isOn: false))
         change(&configuration)
         let supervisor = Supervisor(configuration: configuration, logger: quiet)
         let serving = Task { try await supervisor.run() }

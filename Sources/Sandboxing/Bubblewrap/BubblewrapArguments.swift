@@ -17,7 +17,9 @@ struct BubblewrapArguments {
 
     /// Everything but the agent's command, for `--args`: an environment on the command line could be read by
     /// everybody on the host.
-    static func hidden(_ specification: SandboxSpecification, paths: Paths, bound: [String]) -> [String] {
+    ///
+    /// - Parameter resolver: descriptor of a `resolv.conf` of its own.
+    static func hidden(_ specification: SandboxSpecification, paths: Paths, bound: [String], resolver: Int?) -> [String] {
         let size = "\(max(specification.limits.temporaryBytes, 1 << 20))"
         let identity = "\(BaseFiles.userID)"
         var list = [
@@ -28,6 +30,7 @@ struct BubblewrapArguments {
         list += system()
         list += ["--ro-bind", paths.base, "/etc"]
         for name in bound { list += ["--ro-bind-try", "/etc/" + name, "/etc/" + name] }
+        if let resolver { list += ["--ro-bind-data", "\(resolver)", "/etc/resolv.conf"] }
         list += ["--proc", "/proc", "--dev", "/dev"]
         list += ["--perms", "1777", "--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
         list += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]

@@ -43,7 +43,8 @@ struct BubblewrapEngine: SandboxEngine {
             base: reachable(base, as: "etc"), work: reachable(request.work, as: "work"),
             bundle: specification.bundle.map { reachable($0, as: "bundle") })
         var hidden: [UInt8] = []
-        for argument in BubblewrapArguments.hidden(specification, paths: paths, bound: bound) {
+        let resolver = try request.resolver.map { try System.memoryFile(Array($0.utf8)) }
+        for argument in BubblewrapArguments.hidden(specification, paths: paths, bound: bound, resolver: resolver.map { _ in 7 }) {
             hidden.append(contentsOf: argument.utf8)
             hidden.append(0)
         }
@@ -51,16 +52,20 @@ struct BubblewrapEngine: SandboxEngine {
         let arguments = try System.memoryFile(hidden)
         let seccomp = try System.memoryFile(UnsafeRawBufferPointer(start: filter, count: filterLength))
         let (information, informationEnd) = try System.pipe()
+        let gate = resolver == nil ? nil : try System.pipe(nonblockingRead: false)
         let null = try System.open("/dev/null", O_RDONLY)
         let entrances = try request.cgroup.entrances()
-        defer { withExtendedLifetime((arguments, seccomp, informationEnd, null, entrances)) {} }
+        defer { withExtendedLifetime((arguments, seccomp, informationEnd, null, entrances, resolver, gate?.read)) {} }
 
         var staged = [(base, "etc"), (request.work, "work")]
         if let bundle = specification.bundle { staged.append((bundle, "bundle")) }
-        let command = [request.marker, "--args", "3", "--seccomp", "4", "--info-fd", "5", "--"] + specification.command
+        var command = [request.marker, "--args", "3", "--seccomp", "4", "--info-fd", "5"]
+        if gate != nil { command += ["--block-fd", "6"] }
+        command += ["--"] + specification.command
+        let waiting = [gate?.read.number, resolver?.number].compactMap { $0 }
         let pid = try Spawning(
             program: program, command: command, output: request.output.number, input: null.number,
-            inherited: [arguments.number, seccomp.number, informationEnd.number],
+            inherited: [arguments.number, seccomp.number, informationEnd.number] + waiting,
             cgroups: entrances.files.map(\.number),
             birthCgroup: entrances.birth?.number ?? -1, userID: request.userID, stage: stage, staged: stage == nil ? [] : staged,
             // Address space is a rough stand-in for resident memory: better than no limit.
@@ -70,6 +75,6 @@ struct BubblewrapEngine: SandboxEngine {
         ).start()
         let handle = clinux_pidfd_open(pid)
         guard handle >= 0 else { throw SystemFailure("pidfd_open") }
-        return LaunchedSandbox(processID: pid, handle: Descriptor(handle), information: information)
+        return LaunchedSandbox(processID: pid, handle: Descriptor(handle), information: information, gate: gate?.write)
     }
 }

@@ -27,6 +27,9 @@ public struct SandboxLimits: Codable, Sendable, Equatable {
 public enum SandboxNetwork: String, Codable, Sendable, Equatable {
     /// Loopback alone, its own.
     case none
+    /// The world, but neither this host nor what is beside it (docs/security.md). Where the host can't, as `none`, and
+    /// the status says why.
+    case `public`
 }
 
 /// Everything needed to start a sandbox.

@@ -38,6 +38,13 @@ final class NetworkDoor {
         return Descriptor(number)
     }
 
+    /// Another descriptor of the namespace, for a thread that uses it whether or not the door closes meanwhile.
+    func namespace() throws -> Descriptor {
+        let number = fcntl(network.number, F_DUPFD_CLOEXEC, 3)
+        guard number >= 0 else { throw SystemFailure("keeping the sandbox's network namespace") }
+        return Descriptor(number)
+    }
+
     func close() {
         network.close()
         guard let helper else { return }

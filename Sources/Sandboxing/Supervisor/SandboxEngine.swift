@@ -24,6 +24,8 @@ struct LaunchRequest: Sendable {
     /// Limits to set on the processes themselves, where no cgroup does it.
     var limitsMemory: Bool
     var limitsProcesses: Bool
+    /// `resolv.conf` of a sandbox that gets a way out: its agent waits until the gate is opened. `nil`: it gets none.
+    var resolver: String?
 }
 
 struct LaunchedSandbox: Sendable {
@@ -32,4 +34,6 @@ struct LaunchedSandbox: Sendable {
     var handle: Descriptor
     /// Where the engine tells, as JSON, the host's number of the sandbox's first process (`child-pid`).
     var information: Descriptor
+    /// A byte written lets the agent begin. `nil`: it begins by itself.
+    var gate: Descriptor?
 }

@@ -23,6 +23,10 @@ final class SandboxRecord {
     /// Link of that pid namespace, to tell members from strangers.
     var processNamespace: String?
     var network: NetworkDoor?
+    /// The agent begins when something is written into it: once its network is in place.
+    var gate: Descriptor?
+    /// Its way out, when it has one or is getting it.
+    var lease: Task<WayOutLease?, Never>?
     /// The engine has told of the first process: the sandbox existed, however short.
     var wasInformed = false
     /// Waits for the first process to be known; `false`: the sandbox ended before.

@@ -61,6 +61,7 @@ public final class Supervisor: Sendable {
         sweeper.cancel()
         await core.close()
         await core.containers.shutdown()
+        core.wayOut?.shutDown()
         core.cgroups.close()
         core.loop.end()
         logger.notice("supervisor stopped")
@@ -97,7 +98,9 @@ public final class Supervisor: Sendable {
             let cgroups = Cgroups(instance: instance)
             if let warning = cgroups.warning { logger.warning("\(warning)") }
             let left = Reaper(sandboxes: configuration.sandboxesPath, instance: instance, cgroups: cgroups, logger: logger).reap()
-            return (try SupervisorCore(configuration: configuration, instance: instance, cgroups: cgroups, logger: logger), left)
+            let core = try SupervisorCore(configuration: configuration, instance: instance, cgroups: cgroups, logger: logger)
+            core.wayOut?.reap(keeping: [])
+            return (core, left)
         }
     }
 

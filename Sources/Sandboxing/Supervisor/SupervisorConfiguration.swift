@@ -10,13 +10,16 @@ public struct SupervisorConfiguration: Sendable {
     public var bubblewrap: String
     /// SIGTERM to SIGKILL when the supervisor itself is stopped.
     public var shutdownGrace: Duration
+    /// What sandboxes whose network is `public` get.
+    public var wayOut: WayOutConfiguration
     /// Ended sandboxes kept for their logs. The oldest are forgotten first.
     public var exitedKept: Int
     public var containers: ContainerSettings
 
     public init(
         home: String, userIDs: Range<UInt32>? = nil, clientUserID: UInt32? = nil, bubblewrap: String = "bwrap",
-        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 100, containers: ContainerSettings = ContainerSettings()
+        shutdownGrace: Duration = .seconds(5), exitedKept: Int = 100, wayOut: WayOutConfiguration = .init(),
+        containers: ContainerSettings = ContainerSettings()
     ) {
         self.home = home
         self.userIDs = userIDs
@@ -25,6 +28,7 @@ public struct SupervisorConfiguration: Sendable {
         self.shutdownGrace = shutdownGrace
         self.exitedKept = exitedKept
         self.containers = containers
+        self.wayOut = wayOut
     }
 
     public var socketPath: String { Self.socketPath(home: home) }

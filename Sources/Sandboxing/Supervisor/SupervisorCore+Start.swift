@@ -21,7 +21,7 @@ extension SupervisorCore {
         guard !isShuttingDown else { throw SignalboxError.unavailable("The supervisor is shutting down.") }
         let record = SandboxRecord(
             specification, directory: configuration.sandboxesPath + "/" + specification.id, isHidden: isHidden)
-        record.warning = cgroups.warning
+        record.warning = warning(specification.network)
         records[record.id] = record
         if record.isContainer { return try await startContainer(record, specification) }
         do {
@@ -52,6 +52,7 @@ extension SupervisorCore {
         let cgroups = cgroups
         let engine = engine
         let marker = Orphans.marker(instance: instance, id: record.id)
+        let resolver = specification.network == .public ? wayOut?.resolverFile : nil
         await logs.add(record.id, pipe: pipe, directory: directory, limit: record.limits.logBytes)
         let (cgroup, launched) = try await spawner.run {
             guard mkdir(directory, 0o700) == 0 else { throw SystemFailure("mkdir \(directory)") }
@@ -62,7 +63,7 @@ extension SupervisorCore {
             do {
                 let request = LaunchRequest(
                     marker: marker, specification: specification, work: work, cgroup: cgroup, userID: userID, output: output,
-                    limitsMemory: !cgroups.limitsMemory, limitsProcesses: !cgroups.limitsPids)
+                    limitsMemory: !cgroups.limitsMemory, limitsProcesses: !cgroups.limitsPids, resolver: resolver)
                 return (cgroup, try engine.launch(request))
             } catch {
                 cgroup.kill()
@@ -73,6 +74,7 @@ extension SupervisorCore {
         output.close()
         record.cgroup = cgroup
         record.outer = (launched.processID, launched.handle)
+        record.gate = launched.gate
         try? record.file.write(directory)
         watch(record, launched)
         if record.stopRequested { kill(record) }
@@ -133,9 +135,7 @@ extension SupervisorCore {
             record.processNamespace = namespace
             record.state = record.stopRequested ? .stopping : .running
             try? record.file.write(record.directory)
-            record.awaitingFirst?.resume(returning: true)
-            record.awaitingFirst = nil
-            if record.stopRequested { kill(record) }
+            try openWayOut(record, network)
         } catch {
             // Its end tells the rest: the outer process is watched.
             logger.debug("sandbox \(record.id): \(error)")

@@ -85,6 +85,9 @@ extension SupervisorCore {
         let userID = record.userID
         let logger = logger
         let marker = Orphans.marker(instance: instance, id: id)
+        let wayOut = wayOut
+        record.gate = nil
+        let lease = await record.lease?.value
         let (kills, isGone) = await cleaner().run {
             // Ends only after every other process of its namespace has.
             if let first {
@@ -94,6 +97,7 @@ extension SupervisorCore {
                 var signal: CInt = 0
                 _ = clinux_pidfd_reap(first.number, &code, &signal)
             }
+            if let lease { wayOut?.close(lease) }
             let kills = cgroup?.outOfMemoryKills() ?? 0
             if cgroup?.kill() == false { logger.error("processes of sandbox \(id) survive SIGKILL") }
             cgroup?.remove()

@@ -25,6 +25,10 @@ actor SupervisorCore {
     let engine: any SandboxEngine
     let containers: ContainerEngine
     let ownNetwork: Descriptor
+    /// For sandboxes with a way out; `nil` where this host can't, and `noWayOut` says why.
+    let wayOut: WayOut?
+    let noWayOut: String?
+    let networks = BlockingThread(name: "networks")
 
     var records: [String: SandboxRecord] = [:]
     var clients: [Int: FrameChannel] = [:]
@@ -60,6 +64,7 @@ actor SupervisorCore {
         } else {
             userIDs = nil
         }
+        (wayOut, noWayOut) = Self.makeWayOut(configuration, instance: instance, logger: logger)
         engine = try BubblewrapEngine(
             program: configuration.bubblewrap, base: configuration.sandboxesPath + "/.etc", stage: stage)
     }
