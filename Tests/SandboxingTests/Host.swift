@@ -69,11 +69,12 @@ final class Host: Sendable {
     }
 
     /// A supervisor in a process of its own, which the body may kill and start again.
-    static func withProcess(prefix: [String] = [], home: String? = nil, _ body: (Host, SupervisorProcess) async throws -> Void) async throws
-    {
+    static func withProcess(
+        prefix: [String] = [], home: String? = nil, options: [String] = [], _ body: (Host, SupervisorProcess) async throws -> Void
+    ) async throws {
         let home = try home ?? makeHome()
         defer { System.removeTree(home) }
-        let process = SupervisorProcess(home: home, prefix: prefix)
+        let process = SupervisorProcess(home: home, prefix: prefix, options: options)
         try process.start()
         let host = Host(home: home)
         let linking = Task { await host.client.run() }

@@ -15,9 +15,9 @@ final class SupervisorProcess: Sendable {
     private let command: [String]
     private let current = Mutex<ProcessIdentity?>(nil)
 
-    init(home: String, prefix: [String]) {
+    init(home: String, prefix: [String], options: [String] = []) {
         self.home = home
-        command = prefix + [Self.executable, "supervise", "--home", home]
+        command = prefix + [Self.executable, "supervise", "--home", home] + options
     }
 
     /// The fixture's other words.

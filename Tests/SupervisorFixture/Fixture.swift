@@ -10,7 +10,7 @@ import Musl
 #endif
 
 /// A supervisor, or a server that starts a sandbox, as a process of its own, for tests that kill it:
-/// `supervise --home HOME`, `serve --home HOME SPECIFICATION`.
+/// `supervise --home HOME [way-out …]`, `serve --home HOME SPECIFICATION`.
 @main
 struct Fixture {
     static func main() async {
@@ -20,12 +20,14 @@ struct Fixture {
             do { try await serve(home: arguments[3], specification: arguments[4], logger) } catch { logger.error("\(error)") }
             exit(1)
         }
-        guard arguments.count == 4, arguments[1] == "supervise", arguments[2] == "--home" else {
-            logger.error("usage: SupervisorFixture supervise --home HOME")
+        guard arguments.count >= 4, arguments[1] == "supervise", arguments[2] == "--home",
+            let wayOut = wayOut(arguments.dropFirst(4))
+        else {
+            logger.error("usage: SupervisorFixture supervise --home HOME [way-out [denied=RANGE,…] [dns=ADDRESS,…]]")
             exit(2)
         }
         let supervisor = Supervisor(
-            configuration: SupervisorConfiguration(home: arguments[3], shutdownGrace: .seconds(1)),
+            configuration: SupervisorConfiguration(home: arguments[3], shutdownGrace: .seconds(1), wayOut: wayOut),
             logger: logger)
         signal(SIGTERM, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
@@ -38,6 +40,22 @@ struct Fixture {
             logger.error("\(error)")
             exit(1)
         }
+    }
+
+    /// None unless asked for: most tests run on the machine's own network.
+    private static func wayOut(_ options: ArraySlice<String>) -> WayOutConfiguration? {
+        var result = WayOutConfiguration(isOn: false)
+        for option in options {
+            let parts = option.split(separator: "=", maxSplits: 1)
+            let values = parts.count == 2 ? parts[1].split(separator: ",") : []
+            switch parts.first {
+            case "way-out": result.isOn = true
+            case "denied": result.denied = values.compactMap { IPv4Range($0) }
+            case "dns": result.nameServers = values.map(String.init)
+            default: return nil
+            }
+        }
+        return result
     }
 
     /// Starts the supervisor and the sandbox, says so, and stays.
