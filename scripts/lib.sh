@@ -129,6 +129,7 @@ install_packages() {
     package zlib1g-dev "unpacks archives" have_file /usr/include/zlib.h
     package postgresql "the database; signalbox dev runs one of its own" have_postgres
     package bubblewrap "makes the sandboxes" command -v bwrap
+    package nftables "keeps sandboxes with a way out from the host" have_file /usr/sbin/nft /sbin/nft
     package python3 "runs agents" test -x "$python"
     package python3-pip "installs agents' requirements.txt" "$python" -m pip --version
     package python3-venv "for the tests' and agents' packages" "$python" -c 'import ensurepip, venv'

@@ -65,6 +65,12 @@ import Testing
 }
 
 @Suite struct ConninfoTests {
+    @Test func hostsAreThoseReachedByTCP() throws {
+        #expect(try PostgresConfiguration.hosts(in: "postgresql://u@one,two:5433/db?hostaddr=192.0.2.1") == ["192.0.2.1", "one", "two"])
+        #expect(try PostgresConfiguration.hosts(in: "host=/run/postgresql dbname=x") == [])
+        #expect(throws: PostgresError.self) { try PostgresConfiguration.hosts(in: "nonsense nonsense") }
+    }
+
     @Test func replacesTheDatabaseAndKeepsTheRest() throws {
         let plain = try Conninfo.replacingDatabase(in: "host=/tmp/x y=1".replacing(" y=1", with: " user='a b'"), with: "it's")
         #expect(plain.contains("host='/tmp/x'"))

@@ -35,7 +35,8 @@ struct ProvisioningFixture: Sendable {
         defer { try? FileManager.default.removeItem(atPath: home) }
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let supervisor = Supervisor(
-            configuration: SupervisorConfiguration(home: home, shutdownGrace: .milliseconds(200)), logger: quiet)
+            configuration: SupervisorConfiguration(
+                home: home, shutdownGrace: .milliseconds(200), wayOut: WayOutConfiguration(isOn: false)), logger: quiet)
         let serving = Task { try await supervisor.run() }
         let client = SupervisorClient(socketPath: SupervisorConfiguration.socketPath(home: home), logger: quiet)
         let linking = Task { await client.run() }

@@ -215,7 +215,7 @@ extension Host {
     /// An agent with a way out that stays.
     @discardableResult
     func runPublic(_ id: String) async throws -> SandboxStatus {
-        var specification = specification(id)
+        var specification = specification(id, "everywhere")
         specification.network = .public
         let status = try await client.start(specification)
         try await HealthProbe.waitUntilHealthy(supervisor: client, id: id, timeout: .seconds(30))

@@ -33,6 +33,29 @@ enum Conninfo {
 }
 
 extension PostgresConfiguration {
+    /// Names and addresses of the servers that a connection string leads to by TCP; none for a unix socket.
+    public static func hosts(in connectionString: String) throws -> [String] {
+        var message: UnsafeMutablePointer<CChar>?
+        guard let options = PQconninfoParse(connectionString, &message) else {
+            defer { PQfreemem(message) }
+            throw PostgresError(.server, "not a connection string: \(PostgresError.tidy(message))")
+        }
+        defer { PQconninfoFree(options) }
+        // What the string leaves out, libpq takes from the environment.
+        var values: [String: String] = [:]
+        for (name, variable) in [("host", "PGHOST"), ("hostaddr", "PGHOSTADDR")] {
+            if let value = getenv(variable) { values[name] = String(cString: value) }
+        }
+        var option = options
+        while let keyword = option.pointee.keyword {
+            let name = String(cString: keyword)
+            if let value = option.pointee.val, name == "host" || name == "hostaddr" { values[name] = String(cString: value) }
+            option += 1
+        }
+        let all = values.values.flatMap { $0.split(separator: ",").map(String.init) }
+        return all.filter { !$0.hasPrefix("/") && !$0.hasPrefix("@") }.sorted()
+    }
+
     /// The same server, another database.
     package func withDatabase(_ name: String) throws -> Self {
         var copy = self

@@ -18,13 +18,17 @@ struct NetworkFilter: Sendable {
     func rules(uplinks: Set<String>) -> String {
         let list = (Self.alwaysDenied + [subnet] + denied).map(\.description).joined(separator: ", ")
         let ours = "iifname \"\(prefix)*\""
-        let refuse = "reject with icmp type admin-prohibited"
         return """
             table inet \(table)
             delete table inet \(table)
             table inet \(table) {
               set uplinks { type ifname; \(Self.elements(uplinks)) }
               set denied { type ipv4_addr; flags interval; auto-merge; elements = { \(list) } }
+              # At once, so that no agent waits for what it never gets. The kernel sends few messages of ICMP, resets at will.
+              chain refuse {
+                meta l4proto tcp reject with tcp reset
+                reject with icmp type admin-prohibited
+              }
               chain entry {
                 type filter hook prerouting priority raw; policy accept;
                 \(ours) jump from_sandbox
@@ -33,8 +37,8 @@ struct NetworkFilter: Sendable {
                 meta nfproto != ipv4 drop
                 ip saddr != \(subnet) drop comment "another's address"
                 fib saddr . iif oif missing drop comment "another sandbox's address"
-                fib daddr type { local, broadcast, anycast, multicast } \(refuse) comment "this host"
-                ip daddr @denied \(refuse)
+                fib daddr type { local, broadcast, anycast, multicast } goto refuse comment "this host"
+                ip daddr @denied goto refuse
               }
               chain arriving {
                 type filter hook input priority filter; policy accept;
@@ -42,8 +46,8 @@ struct NetworkFilter: Sendable {
               }
               chain passing {
                 type filter hook forward priority filter; policy accept;
-                \(ours) oifname "\(WayOut.prefix)*" \(refuse) comment "other sandboxes"
-                \(ours) meta oifkind { "bridge", "veth" } oifname != @uplinks \(refuse) comment "containers beside us"
+                \(ours) oifname "\(WayOut.prefix)*" goto refuse comment "other sandboxes"
+                \(ours) meta oifkind { "bridge", "veth" } oifname != @uplinks goto refuse comment "containers beside us"
                 oifname "\(prefix)*" ct state established,related accept
                 oifname "\(prefix)*" drop
               }

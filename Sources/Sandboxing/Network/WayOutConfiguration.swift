@@ -14,6 +14,9 @@ public struct WayOutConfiguration: Sendable, Equatable {
     /// Name servers for sandboxes; empty: the host's.
     public var nameServers: [String]
 
+    /// Whether this can be one of ``nameServers``: an address of IPv4 or IPv6.
+    public static func isNameServer(_ text: String) -> Bool { NameServer(text) != nil }
+
     public init(
         isOn: Bool = true, subnet: IPv4Range = Self.usualSubnet, denied: [IPv4Range] = [], nameServers: [String] = []
     ) {

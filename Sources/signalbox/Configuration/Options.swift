@@ -108,8 +108,8 @@ struct ServerOptions: SettingOptions {
     }
 }
 
-/// The container engine: of whoever owns sandboxes.
-struct ContainerOptions: SettingOptions {
+/// A supervisor's own; a server hands them to the one that it starts.
+struct SandboxOptions: SettingOptions {
     @Option(
         help: ArgumentHelp(
             "Container engine for agents that are images: unix:///PATH, tcp://HOST:PORT, or off. Found by itself by default.",
@@ -122,8 +122,24 @@ struct ContainerOptions: SettingOptions {
     @Option(help: ArgumentHelp("MiB that an agent's image may have, unpacked.", valueName: "MiB"))
     var maximumImageSize: Int?
 
+    @Option(
+        help: ArgumentHelp("Way out of sandboxes: auto or off.", valueName: "choice"), completion: .list(["auto", "off"]))
+    var sandboxNetwork: String?
+
+    @Option(help: ArgumentHelp("IPv4 addresses for sandboxes on this host.", valueName: "range"))
+    var sandboxSubnet: String?
+
+    @Option(help: ArgumentHelp("IPv4 addresses and ranges that sandboxes may not reach.", valueName: "list"))
+    var sandboxDenied: String?
+
+    @Option(name: .customLong("sandbox-dns"), help: ArgumentHelp("Name servers for sandboxes.", valueName: "list"))
+    var sandboxDNS: String?
+
     var flags: [String: ConfigValue] {
-        var flags: [String: ConfigValue] = .flags([(.dockerHost, dockerHost), (.containerRuntime, containerRuntime)])
+        var flags: [String: ConfigValue] = .flags([
+            (.dockerHost, dockerHost), (.containerRuntime, containerRuntime), (.sandboxNetwork, sandboxNetwork),
+            (.sandboxSubnet, sandboxSubnet), (.sandboxDenied, sandboxDenied), (.sandboxDNS, sandboxDNS),
+        ])
         if let maximumImageSize { flags[Setting.maximumImageSize.key] = ConfigValue(.int(maximumImageSize), isSecret: false) }
         return flags
     }

@@ -75,6 +75,22 @@ extension Setting {
     static let codeImage = Setting(
         key: "codeImage", kind: .text, fallback: "none: the host's own programs",
         meaning: "Image in which code archives run, in containers, with the interpreters that are in it.")
+    static let sandboxNetwork = Setting(
+        key: "sandboxNetwork", kind: .choice(["auto", "off"]), fallback: "auto",
+        meaning: "Way out of sandboxes whose networkMode is PUBLIC. auto: to the world, but not to this host or beside it, "
+            + "where the supervisor is root and nftables is installed; off: none. This setting and the next three are the "
+            + "supervisor's, and take effect when it starts.")
+    static let sandboxSubnet = Setting(
+        key: "sandboxSubnet", kind: .text, fallback: "198.19.0.0/17",
+        meaning: "IPv4 addresses for sandboxes on this host, seen by nobody else. Choose others if the host's networks use these.")
+    static let sandboxDenied = Setting(
+        key: "sandboxDenied", kind: .text, fallback: "none",
+        meaning: "IPv4 addresses and ranges, separated by commas, that sandboxes may not reach besides those they never may: "
+            + "10.0.0.0/8,192.0.2.7. The database's addresses are added.")
+    static let sandboxDNS = Setting(
+        key: "sandboxDns", kind: .text, fallback: "the host's",
+        meaning: "Name servers for sandboxes, separated by commas. Those that sandboxes can't reach, such as the host's own, are "
+            + "asked by the supervisor.")
     static let logLevel = Setting(
         key: "logLevel", kind: .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
         fallback: "notice", meaning: "The least severe messages that are logged, to standard error.")
@@ -95,7 +111,7 @@ extension Setting {
     /// The table.
     static let all: [Setting] = [
         config, home, listen, databaseURL, maximumSessions, agentStartTimeout, shutdownGrace, dockerHost,
-        containerRuntime, maximumImageSize, strictImageUri, codeImage, logLevel, logFormat, output,
-        allowFailpoints, failpoints,
+        containerRuntime, maximumImageSize, strictImageUri, codeImage, sandboxNetwork, sandboxSubnet, sandboxDenied,
+        sandboxDNS, logLevel, logFormat, output, allowFailpoints, failpoints,
     ]
 }

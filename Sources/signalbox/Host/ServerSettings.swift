@@ -1,6 +1,4 @@
-import DockerClient
 import Platform
-import Sandboxing
 import Server
 
 extension SettingsReader {
@@ -27,36 +25,6 @@ extension SettingsReader {
         configuration.codeImage = try string(.codeImage)
         configuration.strictImageURI = try boolean(.strictImageUri) ?? false
         return configuration
-    }
-
-    /// A supervisor's configuration.
-    func supervisorConfiguration(environment: [String: String]) throws -> SupervisorConfiguration {
-        var configuration = SupervisorConfiguration(home: home)
-        configuration.containers.environment = environment
-        switch try string(.dockerHost) {
-        case nil: break
-        case "off": configuration.containers.host = .off
-        case let address?:
-            do {
-                _ = try DockerEndpoint(address, certificates: DockerEndpoint.certificates(environment))
-            } catch {
-                throw invalid(.dockerHost, error.message)
-            }
-            configuration.containers.host = .at(address)
-        }
-        configuration.containers.runtime = try string(.containerRuntime)
-        if let size = try integer(.maximumImageSize) { configuration.containers.maximumImageSize = Int64(size) << 20 }
-        return configuration
-    }
-
-    /// What a supervisor that this process starts must be told: flags do not reach it by themselves.
-    func supervisorArguments() throws -> [String] {
-        var arguments = ["supervise", "--home", home]
-        for setting in [Setting.dockerHost, .containerRuntime] {
-            if let value = try string(setting) { arguments += [setting.flag, value] }
-        }
-        if let size = try integer(.maximumImageSize) { arguments += [Setting.maximumImageSize.flag, "\(size)"] }
-        return arguments
     }
 
     func listenAddress() throws -> ListenAddress {

@@ -57,7 +57,7 @@ struct ServerStack: Service {
         do {
             try await withDatabase { url in
                 try await prepare(url)
-                try await withSupervisor { try await serve(url) }
+                try await withSupervisor(url) { try await serve(url) }
             }
         } catch is CancellationError where Task.isShuttingDownGracefully {
             // Stopped while it was starting: what was asked for.
@@ -89,8 +89,9 @@ struct ServerStack: Service {
         }
     }
 
-    private func withSupervisor(_ body: @Sendable @escaping () async throws -> Void) async throws {
-        let arguments = try settings.supervisorArguments()
+    private func withSupervisor(_ url: String, _ body: @Sendable @escaping () async throws -> Void) async throws {
+        let arguments = try settings.supervisorArguments(
+            databaseURL: url, environment: ProcessInfo.processInfo.environment)
         let socket = try await cancelWhenGracefulShutdown {
             try await progress.step("supervisor") { _ in
                 try await SupervisorLauncher.ensureRunning(

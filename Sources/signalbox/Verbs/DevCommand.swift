@@ -13,12 +13,12 @@ struct DevCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var server: ServerOptions
-    @OptionGroup var containers: ContainerOptions
     @OptionGroup var database: DatabaseOptions
+    @OptionGroup var sandboxes: SandboxOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let settings = try await SettingsReader.load(server, containers, database, common)
+        let settings = try await SettingsReader.load(server, database, sandboxes, common)
         try await ServerStack(
             settings: settings, databaseURL: try settings.string(.databaseURL), isDevelopment: true,
             readyFile: server.readyFile, progress: Progress(), logger: try settings.makeLogger()

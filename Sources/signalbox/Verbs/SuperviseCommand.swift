@@ -15,15 +15,15 @@ struct SuperviseCommand: AsyncParsableCommand {
               signalbox supervise --home /var/lib/signalbox
             """)
 
-    @OptionGroup var containers: ContainerOptions
+    @OptionGroup var sandboxes: SandboxOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let settings = try await SettingsReader.load(containers, common)
+        let settings = try await SettingsReader.load(sandboxes, common)
         let logger = try settings.makeLogger()
         try HomeDirectory(path: settings.home).prepare()
-        let supervisor = Supervisor(
-            configuration: try settings.supervisorConfiguration(environment: ProcessInfo.processInfo.environment), logger: logger)
+        let configuration = try settings.supervisorConfiguration(environment: ProcessInfo.processInfo.environment)
+        let supervisor = Supervisor(configuration: configuration, logger: logger)
         let group = ServiceGroupConfiguration(
             services: [
                 .init(

@@ -74,4 +74,4 @@ if MODE == "write-work":
 
 print("serving", flush=True)
 http.server.ThreadingHTTPServer.request_queue_size = 128
-http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0" if MODE == "everywhere" else "127.0.0.1", 8080), Handler).serve_forever()

@@ -19,7 +19,12 @@ def attempt(way):
             connection.connect((host, port))
             if kind == "udp":
                 connection.send(b"ask")
-            return connection.recv(200).decode() or "closed"
+                return connection.recv(200).decode()
+            try:
+                return connection.recv(200).decode() or "closed"
+            except OSError:
+                # It waits for us to speak first.
+                return "connected"
     except BaseException as error:
         return "refused: " + type(error).__name__ + " " + str(getattr(error, "errno", None) or error)
 
