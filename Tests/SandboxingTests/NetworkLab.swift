@@ -62,7 +62,10 @@ final class NetworkLab: Sendable {
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/nsenter")
             process.arguments =
-                ["--net=/var/run/netns/" + namespace, Host.python, Host.agents + "/world.py", name, "\(directory)/\(name)", directory + "/log"]
+                [
+                    "--net=/var/run/netns/" + namespace, Host.python, Host.agents + "/world.py", name, "\(directory)/\(name)",
+                    directory + "/log",
+                ]
                 + places
             process.standardInput = Pipe()
             try process.run()

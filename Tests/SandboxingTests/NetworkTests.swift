@@ -75,8 +75,10 @@ extension SandboxingTests {
                 let own = try Self.ownAddress(lab, pid)
                 let neighbours = try Self.ownAddress(lab, try #require(other.processID))
                 #expect(own != neighbours)
-                let sources = ["own": own, "neighbour": neighbours, "unused": "198.19.100.100", "host": NetworkLab.uplink,
-                    "container": NetworkLab.beside, "stranger": "192.0.2.77", "gateway": "198.19.0.1"]
+                let sources = [
+                    "own": own, "neighbour": neighbours, "unused": "198.19.100.100", "host": NetworkLab.uplink,
+                    "container": NetworkLab.beside, "stranger": "192.0.2.77", "gateway": "198.19.0.1",
+                ]
                 for (name, address) in sources {
                     try lab.run(
                         in: pid,
@@ -124,7 +126,9 @@ extension SandboxingTests {
         /// Names where the host's own resolver is on its loopback, as systemd-resolved is.
         @Test func namesAreForwardedWhereTheirServerIsOutOfReach() async throws {
             try await NetworkLab.with(options: ["dns=127.0.0.99,127.0.0.1"]) { lab, host, _ in
-                var ways: [String: Host.Way] = ["name": .name("model.example"), "long": .name("many.example"), "unknown": .name("no.example")]
+                var ways: [String: Host.Way] = [
+                    "name": .name("model.example"), "long": .name("many.example"), "unknown": .name("no.example"),
+                ]
                 ways["server"] = .udp("198.19.0.1", 53)
                 let found = try await host.reach("probe", ways)
                 #expect(found.resolver.contains("nameserver 127.0.0.53\n"))
@@ -243,7 +247,9 @@ extension SandboxingTests {
                     }
                 }
                 func median(_ list: [Duration]) -> Duration { list.sorted()[list.count / 2] }
-                print("cold start with a way out: \(median(wired)), without: \(median(plain)); stop: \(median(stops[1])), \(median(stops[0]))")
+                print(
+                    "cold start with a way out: \(median(wired)), without: \(median(plain)); stop: \(median(stops[1])), \(median(stops[0]))"
+                )
                 let began = ContinuousClock.now
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 0..<20 { group.addTask { try await host.runPublic("many-\(number)") } }

@@ -8,7 +8,9 @@ import Testing
         #expect(IPv4Range("10.0.0.0/8")?.description == "10.0.0.0/8")
         #expect(IPv4Range("192.0.2.7")?.description == "192.0.2.7/32")
         #expect(IPv4Range("0.0.0.0/0")?.contains(IPv4Address(.max)) == true)
-        for text in ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0", "10.0.0.0.0", "256.0.0.1", "a.b.c.d", "", "+1.0.0.0", "10.0.0.0/+8"] {
+        for text in [
+            "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0", "10.0.0.0.0", "256.0.0.1", "a.b.c.d", "", "+1.0.0.0", "10.0.0.0/+8",
+        ] {
             #expect(IPv4Range(text) == nil, "\(text)")
         }
         let range = IPv4Range(IPv4Address(0xc613_0000), length: 17)

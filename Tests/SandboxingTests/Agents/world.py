@@ -40,7 +40,11 @@ def serve_datagrams(server):
     while True:
         payload, peer = server.recvfrom(2048)
         note("udp", peer[0], payload)
-        server.sendto(("%s %s" % (NAME, peer[0])).encode(), peer)
+        try:
+            server.sendto(("%s %s" % (NAME, peer[0])).encode(), peer)
+        except OSError:
+            # Under an address that nobody here has a way to.
+            note("unanswered", peer[0], b"")
 
 
 def answer(query, limit):
