@@ -154,7 +154,7 @@ let package = Package(
             ]),
         tests("ClientTests", ["Client", "SigV4", "AgentCoreModel", hummingbird, httpTypes, logging, nioCore, nioHTTP1]),
         tests(
-            "SignalboxTests", ["signalbox", "Client", "AgentCoreModel", argumentParser, configuration, logging],
+            "SignalboxTests", ["signalbox", "Client", "AgentCoreModel", "Sandboxing", argumentParser, configuration, logging],
             resources: [.copy("Golden")]),
     ]
 )

@@ -18,6 +18,11 @@ struct ProvisionerTests {
                 ProvisioningFixture.files,
                 environment: ["OWN": "ü", "AWS_REGION": "eu-west-1", "PYTHONPATH": "/mnt/work", "DOCKER_CONTAINER": "no"])
             let provisioner = fixture.provisioner()
+            let specification = try await provisioner.specification(fixture.context, for: version, sandboxID: "s", labels: [:])
+            #expect(specification.network == .public)
+            var inside = version
+            inside.configuration.networkConfiguration.networkMode = .vpc
+            #expect(try await provisioner.specification(fixture.context, for: inside, sandboxID: "s", labels: [:]).network == .none)
             let status = try await provisioner.start(fixture.context, version: version, sandboxID: "probe-1", labels: ["kind": "probe"])
             #expect(status.state == .running && status.labels["kind"] == "probe")
             let report = try await fixture.report("probe-1")

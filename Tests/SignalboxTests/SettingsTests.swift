@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Sandboxing
 import Testing
 
 @testable import signalbox
@@ -30,6 +31,42 @@ import Testing
             #expect(try settings.string(.logLevel) == "error")
             #expect(try settings.string(.databaseURL) == nil)
         }
+    }
+
+    @Test func wayOutIsReadStrictly() async throws {
+        let environment = [
+            "SIGNALBOX_SANDBOX_NETWORK": "off", "SIGNALBOX_SANDBOX_SUBNET": "10.9.0.0/24",
+            "SIGNALBOX_SANDBOX_DENIED": "10.0.0.0/8, 192.0.2.7", "SIGNALBOX_SANDBOX_DNS": "192.0.2.53,fd00::53",
+        ]
+        let wayOut = try await load(environment: environment).wayOut()
+        #expect(!wayOut.isOn && wayOut.subnet.description == "10.9.0.0/24")
+        #expect(wayOut.denied.map(\.description) == ["10.0.0.0/8", "192.0.2.7/32"])
+        #expect(wayOut.nameServers == ["192.0.2.53", "fd00::53"])
+        #expect(try await load().wayOut() == WayOutConfiguration())
+        let wrong = [
+            ("SUBNET", "10.0.0.0"), ("SUBNET", "10.0.0.1/24"), ("DENIED", "10.0.0.0/8,db.internal"), ("DNS", "dns.google"),
+            ("NETWORK", "on"),
+        ]
+        for (name, value) in wrong {
+            let settings = try await load(environment: ["SIGNALBOX_SANDBOX_" + name: value])
+            let error = #expect(throws: CommandError.self) { try settings.wayOut() }
+            #expect(error?.message.hasPrefix("SIGNALBOX_SANDBOX_\(name): ") == true)
+        }
+    }
+
+    /// The supervisor that a server starts is told what the server was told, and where the database is.
+    @Test func supervisorGetsTheServersSettings() async throws {
+        let flags = ["sandboxDenied": text("10.0.0.0/8"), "sandboxNetwork": text("auto")]
+        let settings = try await load(flags: flags, environment: ["SIGNALBOX_HOME": "/h", "SIGNALBOX_SANDBOX_DNS": "192.0.2.53"])
+        #expect(
+            try settings.supervisorArguments(databaseURL: "postgresql://u@192.0.2.9,127.0.0.2/db") == [
+                "supervise", "--home", "/h", "--sandbox-network", "auto", "--sandbox-dns", "192.0.2.53", "--sandbox-denied",
+                "10.0.0.0/8,127.0.0.2,192.0.2.9",
+            ])
+        #expect(
+            try await load(environment: ["SIGNALBOX_HOME": "/h"]).supervisorArguments(databaseURL: "host=/tmp") == [
+                "supervise", "--home", "/h",
+            ])
     }
 
     @Test func emptyVariableCountsAsAbsent() async throws {

@@ -4,8 +4,8 @@ struct ForwardingGate: Sendable {
     let nft: Nft
     let filter: NetworkFilter
 
-    /// Marks our rules among theirs.
-    private var mark: String { "comment \"\(filter.table)\"" }
+    /// Tells our rules among theirs. Comments don't outlive iptables-save and iptables-restore.
+    private var mark: String { "\"\(filter.prefix)*\"" }
 
     /// Makes sure that the rules are where they are needed. Returns what stands in the way all the same.
     func ensure() throws -> String? {
@@ -17,10 +17,12 @@ struct ForwardingGate: Sendable {
             let target = forward.contains("jump DOCKER-USER") ? "DOCKER-USER" : "FORWARD"
             let present = target == "FORWARD" ? forward : try nft.run(["list", "chain", "ip", "filter", target])
             if !present.contains(mark) {
+                // As iptables would have made them: of a table with anything else in it, `ct` too, iptables wouldn't list
+                // a single rule any more. Who may connect to a sandbox is decided by our own table.
                 try nft.apply(
                     """
-                    insert rule ip filter \(target) oifname "\(filter.prefix)*" ct state established,related accept \(mark)
-                    insert rule ip filter \(target) iifname "\(filter.prefix)*" accept \(mark)
+                    insert rule ip filter \(target) oifname \(mark) counter accept
+                    insert rule ip filter \(target) iifname \(mark) counter accept
 
                     """)
             }
