@@ -275,6 +275,7 @@ int clinux_veth_open(const struct clinux_veth *veth, int own, const char **step)
         if (result == 0) {
             *step = "setting up the host's end";
             if ((result = set_alias(here, veth)) == 0) result = equip_here(here, veth);
+            int taken = result < 0 && errno == EEXIST;
             if (result == 0) {
                 *step = "setting up the sandbox's end";
                 result = equip_there(there, veth);
@@ -283,6 +284,7 @@ int clinux_veth_open(const struct clinux_veth *veth, int own, const char **step)
                 int saved = errno;
                 delete_link(here, veth->name);
                 errno = saved;
+                if (taken) result = 1;
             }
         }
     }

@@ -97,6 +97,19 @@ final class NetworkLab: Sendable {
     /// What the servers have seen, as `name protocol source payload`.
     var log: [String] { (System.readText(directory + "/log") ?? "").split(separator: "\n").map(String.init) }
 
+    /// A thread of this process that is in `host`, and so are the programs that it starts.
+    func thread() async throws -> BlockingThread {
+        let network = try System.open("/var/run/netns/" + host, O_RDONLY)
+        let thread = BlockingThread(name: "lab")
+        try await thread.run {
+            // Glibc's module hides it.
+            guard let call = dlsym(dlopen(nil, RTLD_NOW), "setns") else { throw SystemFailure("setns", code: ENOSYS) }
+            let enter = unsafeBitCast(call, to: (@convention(c) (CInt, CInt) -> CInt).self)
+            guard enter(network.number, 0x4000_0000) == 0 else { throw SystemFailure("setns") }
+        }
+        return thread
+    }
+
     /// In `host`, by root.
     @discardableResult
     func run(_ script: String) throws -> String { try Self.shell(script, [], prefix: inside) }
@@ -218,8 +231,13 @@ extension Host {
     /// An agent with a way out that stays.
     @discardableResult
     func runPublic(_ id: String) async throws -> SandboxStatus {
+        try await run(id, network: .public)
+    }
+
+    @discardableResult
+    func run(_ id: String, network: SandboxNetwork) async throws -> SandboxStatus {
         var specification = specification(id, "everywhere")
-        specification.network = .public
+        specification.network = network
         let status = try await client.start(specification)
         try await HealthProbe.waitUntilHealthy(supervisor: client, id: id, timeout: .seconds(30))
         return status

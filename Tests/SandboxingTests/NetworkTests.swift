@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Testing
 
 @testable import Sandboxing
@@ -214,6 +215,61 @@ extension SandboxingTests {
             return addresses.allSatisfy { pool.hold($0) }
         }
 
+        /// As an engine whose sandboxes outlive the supervisor uses it.
+        @Test func leasesAreKnownAgainFromTheHostAlone() async throws {
+            try await NetworkLab.with { lab, host, _ in
+                _ = try await host.runPublic("of-another-home")
+                let instance = "test" + Identifier.alphanumeric(12)
+                let directory = lab.directory
+                let networks = try ["kept", "gone"].map { name in
+                    try lab.run("ip netns add \(lab.host)-\(name)")
+                    return try System.open("/var/run/netns/\(lab.host)-\(name)", O_RDONLY)
+                }
+                defer { for name in ["kept", "gone"] { _ = try? lab.run("ip netns delete \(lab.host)-\(name)") } }
+                try await lab.thread().run {
+                    var first: WayOut? = try WayOut(
+                        instance: instance, configuration: .init(), runtimeDirectory: directory, logger: Host.quiet)
+                    let kept = try #require(try first?.open("kept", network: networks[0]))
+                    let gone = try #require(try first?.open("gone", network: networks[1]))
+                    // As the kernel does for one that was killed: the locks go, the interfaces stay.
+                    first = nil
+                    let second = try WayOut(
+                        instance: instance, configuration: .init(), runtimeDirectory: directory, logger: Host.quiet)
+                    #expect(second.reap(keeping: ["kept", "unknown"]) == [kept])
+                    #expect(WayOut.leases(instance: instance) == [kept])
+                    // Its address is in use, the other's is not.
+                    let pool = try AddressPool(subnet: WayOutConfiguration.usualSubnet, runtimeDirectory: directory)
+                    #expect(!pool.hold(kept.address) && pool.hold(gone.address))
+                    second.close(kept)
+                    second.close(kept)
+                    #expect(WayOut.leases(instance: instance) == [])
+                    #expect(pool.hold(kept.address))
+                    // The kept one's interface is gone; one that has an `eth0` of its own is refused, not tried for ever.
+                    _ = try second.open("kept", network: networks[0])
+                    let error = #expect(throws: SystemFailure.self) { try second.open("twice", network: networks[0]) }
+                    #expect(error?.code == EEXIST)
+                    second.close(try second.open("again", network: networks[1]))
+                    second.shutDown()
+
+                    // An address that is routed, but locked by nobody, is passed over.
+                    let subnet = IPv4Range(IPv4Address(0xc613_c800), length: 29)
+                    let third = try WayOut(
+                        instance: instance, configuration: .init(subnet: subnet), runtimeDirectory: directory, logger: Host.quiet)
+                    defer { third.shutDown() }
+                    try lab.run("for last in 2 3 5 6; do ip route add 198.19.200.$last/32 dev uplink0; done")
+                    #expect(try third.open("last", network: networks[1]).address.description == "198.19.200.4")
+                    #expect(throws: WayOutFailure.self) {
+                        try WayOut(
+                            instance: instance, configuration: .init(subnet: subnet), runtimeDirectory: directory, logger: Host.quiet)
+                    }
+                }
+                // The other home's is untouched.
+                #expect(try lab.left().filter { $0.contains("state UP") }.count == 1)
+                #expect(try !lab.run("nft list tables").contains(instance))
+                #expect(try await host.post("of-another-home", "still") == "still")
+            }
+        }
+
         @Test func sandboxesWithoutAWayOutAreAsBefore() async throws {
             try await NetworkLab.with { lab, host, _ in
                 let (exit, log) = try await host.command(
@@ -256,12 +312,16 @@ extension SandboxingTests {
                 print(
                     "cold start with a way out: \(median(wired)), without: \(median(plain)); stop: \(median(stops[1])), \(median(stops[0]))"
                 )
-                let began = ContinuousClock.now
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for number in 0..<20 { group.addTask { try await host.runPublic("many-\(number)") } }
-                    try await group.waitForAll()
+                for network in [SandboxNetwork.none, .public] {
+                    let began = ContinuousClock.now
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for number in 0..<20 {
+                            group.addTask { _ = try await host.run("many-\(network.rawValue)-\(number)", network: network) }
+                        }
+                        try await group.waitForAll()
+                    }
+                    print("20 at once, network \(network.rawValue): \(ContinuousClock.now - began)")
                 }
-                print("20 at once with a way out: \(ContinuousClock.now - began)")
                 #expect(try lab.left().filter { $0.contains("state UP") }.count == 20)
             }
         }

@@ -105,6 +105,7 @@ class Crashing:
         if images := self.server.images:
             wait_for(lambda: not images.engine.containers(), SETTLE, lambda: f"containers left: {images.engine.containers()}")
             assert not images.engine.volumes()
+        wait_for(lambda: not self.server.interfaces(), 2, lambda: f"interfaces left: {self.server.interfaces()}")
         for pid in (self.server.process.pid, self.server.supervisor()):
             if pid:
                 wait_for(lambda: not held_namespaces(pid), 2, lambda: f"process {pid} holds {held_namespaces(pid)}")

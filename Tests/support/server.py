@@ -124,6 +124,22 @@ class LocalServer(Running):
             for path in glob.glob(f"/sys/fs/cgroup/{pattern}/{instance.read_text().strip()}/*") if os.path.isdir(path)
         ]
 
+    def interfaces(self):
+        """Network interfaces of sandboxes of this home."""
+        instance = pathlib.Path(self.home, "sandboxes", ".instance")
+        if not instance.exists():
+            return []
+        own = f"signalbox:{instance.read_text().strip()}:"
+        return [path for path in glob.glob("/sys/class/net/sgb*/ifalias") if own in _text(path)]
+
+
+def _text(path):
+    try:
+        return pathlib.Path(path).read_text()
+    except OSError:
+        # It is just going.
+        return ""
+
 
 class DevServer(LocalServer):
     """`signalbox dev`: server, supervisor and private PostgreSQL in one."""

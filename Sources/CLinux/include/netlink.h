@@ -21,8 +21,8 @@ struct clinux_veth {
 };
 
 /// Makes the cable, both ends up, with addresses, a route to `address` here and a default route there. Neither end has
-/// IPv6. All or nothing: EEXIST when the name or the route is taken. `own` is the calling thread's namespace before and
-/// after. `*step` says what failed.
+/// IPv6. All or nothing. `own` is the calling thread's namespace before and after. `*step` says what failed. Returns 1 if
+/// there is a route to `address` here already.
 int clinux_veth_open(const struct clinux_veth *veth, int own, const char **step);
 
 /// Removes an interface, and with it its other end, addresses and routes. ENODEV: there is none of that name.

@@ -213,9 +213,8 @@ final class WayOut: Sendable {
                 }
             }
         }
-        if result == 0 { return true }
+        if result >= 0 { return result == 0 }
         let failure = SystemFailure(step.map { String(cString: $0) } ?? "rtnetlink")
-        if failure.code == EEXIST { return false }
         if failure.code == EOPNOTSUPP { throw WayOutFailure("the kernel has no virtual Ethernet (veth): \(failure)") }
         throw failure
     }
