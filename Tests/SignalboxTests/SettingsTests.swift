@@ -59,12 +59,12 @@ import Testing
         let flags = ["sandboxDenied": text("10.0.0.0/8"), "sandboxNetwork": text("auto")]
         let settings = try await load(flags: flags, environment: ["SIGNALBOX_HOME": "/h", "SIGNALBOX_SANDBOX_DNS": "192.0.2.53"])
         #expect(
-            try settings.supervisorArguments(databaseURL: "postgresql://u@192.0.2.9,127.0.0.2/db") == [
+            try settings.supervisorArguments(databaseURL: "postgresql://u@192.0.2.9,127.0.0.2/db", environment: [:]) == [
                 "supervise", "--home", "/h", "--sandbox-network", "auto", "--sandbox-dns", "192.0.2.53", "--sandbox-denied",
                 "10.0.0.0/8,127.0.0.2,192.0.2.9",
             ])
         #expect(
-            try await load(environment: ["SIGNALBOX_HOME": "/h"]).supervisorArguments(databaseURL: "host=/tmp") == [
+            try await load(environment: ["SIGNALBOX_HOME": "/h"]).supervisorArguments(databaseURL: "host=/tmp", environment: [:]) == [
                 "supervise", "--home", "/h",
             ])
     }

@@ -22,6 +22,7 @@ extension SupervisorCore {
             record.wasInformed = true
             try await follow(record, since: nil)
             if let running, try enter(record, running) {
+                await openWayOut(record, specification)
                 try? record.file.write(record.directory)
                 if record.stopRequested { kill(record) }
             } else {
@@ -43,6 +44,8 @@ extension SupervisorCore {
         let isRootless = try await containers.calling("ask the engine") { $0.isRootless }
         if !isRootless { record.userID = try userIDs?.take() }
         let (directory, work, userID, file) = (record.directory, record.work, record.userID, record.file)
+        let resolverFile = specification.network == .public ? wayOut?.resolverFile : nil
+        let resolver = resolverFile == nil ? configuration.sandboxesPath + "/.etc/resolv.conf" : directory + "/resolv.conf"
         try await cleaner().run {
             guard mkdir(directory, 0o700) == 0 else { throw SystemFailure("mkdir \(directory)") }
             try file.write(directory)
@@ -50,8 +53,8 @@ extension SupervisorCore {
             // The image may have a user of its own. What is above it is closed to all.
             guard chmod(work, 0o1777) == 0 else { throw SystemFailure("chmod \(work)") }
             if let userID, chown(work, userID, userID) != 0 { throw SystemFailure("chown \(work)") }
+            if let resolverFile { try System.write(Array(resolverFile.utf8), to: resolver, mode: 0o644) }
         }
-        let resolver = configuration.sandboxesPath + "/.etc/resolv.conf"
         let (instance, runtime) = (instance, configuration.containers.runtime)
         return try await containers.create(
             { image, daemon in
@@ -89,6 +92,29 @@ extension SupervisorCore {
             }
         }
         return true
+    }
+
+    /// Its agent runs already, for some milliseconds: no engine of all offers to make a network first.
+    private func openWayOut(_ record: SandboxRecord, _ specification: SandboxSpecification) async {
+        guard specification.network == .public, let wayOut, let network = try? record.network?.namespace() else { return }
+        let id = record.id
+        let thread = networks
+        let opening = Task { () -> WayOutLease? in
+            do {
+                return try await thread.run {
+                    defer { network.close() }
+                    return try wayOut.open(id, network: network)
+                }
+            } catch {
+                if record.state == .running {
+                    logger.error("sandbox \(id) has no way out: \(error)")
+                    record.warning = "there is no way out to a network: \(error)"
+                }
+                return nil
+            }
+        }
+        record.lease = opening
+        _ = await opening.value
     }
 
     private func follow(_ record: SandboxRecord, since: Double?) async throws {
@@ -138,7 +164,12 @@ extension SupervisorCore {
         await endLog(record)
         if await !containers.remove(container) { needsSweep = true }
         let work = record.work
-        let isGone = await cleaner().run { System.removeTree(work) }
+        let lease = await record.lease?.value
+        let wayOut = wayOut
+        let isGone = await cleaner().run {
+            if let lease { wayOut?.close(lease) }
+            return System.removeTree(work)
+        }
         if !isGone { logger.error("the work directory of sandbox \(record.id) could not be removed") }
         var exit = SandboxExit(
             code: state?.exitCode, signal: nil, outOfMemoryKills: max(kills, state?.outOfMemory == true ? 1 : 0),
@@ -172,14 +203,16 @@ extension SupervisorCore {
         // By its name when the engine's answer was lost.
         if await !containers.remove(record.container ?? "signalbox-" + record.id) { needsSweep = true }
         await endLog(record)
+        if let lease = await record.lease?.value, let wayOut { await cleaner().run { wayOut.close(lease) } }
         await discard(record)
     }
 
     // MARK: What was left
 
     /// Takes over a container that outlived its supervisor.
-    func adoptContainer(_ file: StateFile, _ directory: String) {
+    func adoptContainer(_ file: StateFile, _ directory: String, _ lease: WayOutLease?) {
         let record = SandboxRecord(living: file, directory: directory)
+        record.lease = lease.map { lease in Task { lease } }
         if let userID = file.userID { userIDs?.hold(userID) }
         records[record.id] = record
         guard let identity = file.first, let container = file.container, let handle = identity.open() else {

@@ -40,8 +40,8 @@ public final class Supervisor: Sendable {
         Orphans.adopt(true)
         defer { Orphans.adopt(false) }
 
-        let (core, left) = try await prepare()
-        await core.adopt(left)
+        let (core, left, leases) = try await prepare()
+        await core.adopt(left, leases)
         let sweeper = Task { await core.keepSwept() }
         defer { sweeper.cancel() }
         try await core.listen(on: bind())
@@ -90,7 +90,7 @@ public final class Supervisor: Sendable {
     }
 
     /// Ends what an earlier supervisor left, off the cooperative pool.
-    private func prepare() async throws -> (SupervisorCore, SandboxesLeft) {
+    private func prepare() async throws -> (SupervisorCore, SandboxesLeft, [WayOutLease]) {
         let instance = try Self.instance(configuration)
         let configuration = configuration
         let logger = logger
@@ -99,8 +99,13 @@ public final class Supervisor: Sendable {
             if let warning = cgroups.warning { logger.warning("\(warning)") }
             let left = Reaper(sandboxes: configuration.sandboxesPath, instance: instance, cgroups: cgroups, logger: logger).reap()
             let core = try SupervisorCore(configuration: configuration, instance: instance, cgroups: cgroups, logger: logger)
-            core.wayOut?.reap(keeping: [])
-            return (core, left)
+            // Containers that live on keep their networks.
+            var living: [String: Descriptor] = [:]
+            for case (let file, nil, _) in left {
+                if let process = file.first { living[file.id] = try? System.open("/proc/\(process.pid)/ns/net", O_RDONLY) }
+            }
+            let leases = core.wayOut?.reap(keeping: Set(living.keys), networks: living) ?? []
+            return (core, left, leases)
         }
     }
 
@@ -132,10 +137,10 @@ public final class Supervisor: Sendable {
 }
 
 extension SupervisorCore {
-    func adopt(_ left: SandboxesLeft) {
+    func adopt(_ left: SandboxesLeft, _ leases: [WayOutLease]) {
         for (file, exit, directory) in left {
             guard let exit else {
-                adoptContainer(file, directory)
+                adoptContainer(file, directory, leases.first { $0.id == file.id })
                 continue
             }
             records[file.id] = SandboxRecord(file, exit: exit, directory: directory)
