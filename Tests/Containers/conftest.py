@@ -21,7 +21,7 @@ def engine(images):
 
 @pytest.fixture(scope="session")
 def server(scratch, images):
-    with DevServer(f"{scratch}/home", arguments=["--agent-start-timeout", "20"], log=places.log(f"containers-{images.engine.name}"),
+    with DevServer(f"{scratch}/containers", arguments=["--agent-start-timeout", "20"], log=places.log(f"containers-{images.engine.name}"),
                    images=images) as server:
         yield server
 

@@ -158,7 +158,7 @@ def move(runtime, version):
 
 @pytest.mark.parametrize("seconds,times", [
     pytest.param(30, 20, id="20-switches"), pytest.param(120, 100, id="100-switches", marks=pytest.mark.long)])
-def test_nothing_fails_and_nothing_is_cut(server, runtime, seconds, times):
+def test_nothing_fails_and_nothing_is_cut(server, images, runtime, seconds, times):
     load = Load(server.signer(), runtime, seconds + 1)
     load.switches[0] = (int(runtime.get_endpoint(ENDPOINT)["liveVersion"]), 0.0, 0.0)
     host = load.signer.host
@@ -175,4 +175,4 @@ def test_nothing_fails_and_nothing_is_cut(server, runtime, seconds, times):
     assert load.counts["switches"] == times
     assert load.counts["streams"] >= 4 * (seconds // 10)
     assert load.counts["version 1"] > 0 and load.counts["version 2"] > 0
-    assert load.counts["lasting"] > 1000 and load.counts["fresh"] > 100
+    assert load.counts["lasting"] > 1000 and load.counts["fresh"] > (20 if images else 100)
