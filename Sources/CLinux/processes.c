@@ -90,8 +90,19 @@ static int stage_directories(const struct clinux_spawn *spawn) {
     for (int i = 0; i < spawn->staged_count; i++) {
         sources[i] = open(spawn->staged[i].source, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (sources[i] < 0) return -1;
+        struct stat status;
+        if (fstat(sources[i], &status) < 0) return -1;
+        if (spawn->staged[i].owner != UINT32_MAX && spawn->staged[i].owner != status.st_uid) {
+            errno = EACCES;
+            return -1;
+        }
     }
     if (mount("signalbox", spawn->stage, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") < 0) return -1;
+    // A user namespace may mount a /proc only while it sees one of which nothing is hidden. Containers and hardened
+    // services hide parts of theirs. Where this is refused, bubblewrap says so.
+    char processes[512];
+    snprintf(processes, sizeof processes, "%s/proc", spawn->stage);
+    if (mkdir(processes, 0555) == 0) mount("proc", processes, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     for (int i = 0; i < spawn->staged_count; i++) {
         char source[64], target[512];
         snprintf(source, sizeof source, "/proc/self/fd/%d", sources[i]);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,4 +153,25 @@ int clinux_socket_error(int fd) {
     socklen_t length = sizeof error;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return errno;
     return error;
+}
+
+int clinux_send_datagram(const char *address, const char *text) {
+    struct sockaddr_un target;
+    memset(&target, 0, sizeof target);
+    target.sun_family = AF_UNIX;
+    size_t length = strlen(address);
+    if (length == 0 || length >= sizeof target.sun_path) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(target.sun_path, address, length);
+    if (address[0] == '@') target.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    ssize_t sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&target, size);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return sent == (ssize_t)strlen(text) ? 0 : -1;
 }

@@ -21,6 +21,8 @@ int clinux_adopt_orphans(int on);
 struct clinux_staged {
     const char *source;
     const char *name;
+    /// The only uid that it may belong to; UINT32_MAX: anybody's. Asked of what is mounted, not of its path.
+    uint32_t owner;
 };
 
 /// How to start a program. Descriptor numbers in `inherited` become 3, 4, 5, … in it; every other one is closed.

@@ -8,6 +8,9 @@
 int clinux_unix_listen(const char *path);
 int clinux_unix_connect(const char *path);
 
+/// One datagram to a unix socket: a path, or `@` and an abstract name. 0, or -1 and errno.
+int clinux_send_datagram(const char *address, const char *text);
+
 /// accept4(2), close-on-exec and non-blocking.
 int clinux_accept(int fd);
 

@@ -16,12 +16,15 @@ struct BubblewrapEngine: SandboxEngine {
     private let base: String
     /// Existing empty directory, reachable by every uid, to mount a sandbox's directories over. Only for root.
     private let stage: String?
+    /// The only user whose directories may be bundles; `nil`: everybody's may.
+    private let bundleOwner: UInt32?
     private let bound: [String]
 
-    init(program: String, base: String, stage: String?) throws {
+    init(program: String, base: String, stage: String?, bundleOwner: UInt32?) throws {
         self.program = program
         self.base = base
         self.stage = stage
+        self.bundleOwner = bundleOwner
         bound = BaseFiles.bound.filter { System.isDirectory("/etc/" + $0) }
         try BaseFiles.write(to: base)
     }
@@ -57,8 +60,8 @@ struct BubblewrapEngine: SandboxEngine {
         let entrances = try request.cgroup.entrances()
         defer { withExtendedLifetime((arguments, seccomp, informationEnd, null, entrances, resolver, gate?.read)) {} }
 
-        var staged = [(base, "etc"), (request.work, "work")]
-        if let bundle = specification.bundle { staged.append((bundle, "bundle")) }
+        var staged: [(String, String, UInt32?)] = [(base, "etc", nil), (request.work, "work", nil)]
+        if let bundle = specification.bundle { staged.append((bundle, "bundle", bundleOwner)) }
         var command = [request.marker, "--args", "3", "--seccomp", "4", "--info-fd", "5"]
         if gate != nil { command += ["--block-fd", "6"] }
         command += ["--"] + specification.command

@@ -35,16 +35,28 @@ public enum SupervisorLauncher {
         if await answers(path) { return path }
         try await BlockingThread(name: "launcher").run { try launch(executable, arguments, log: logPath) }
         logger.info("started a supervisor", metadata: ["log": "\(logPath)"])
-        let deadline = ContinuousClock.now + timeout
-        var pause = Duration.milliseconds(2)
-        while ContinuousClock.now < deadline {
-            if await answers(path) { return path }
-            try await Task.sleep(for: pause)
-            pause = min(pause * 2, .milliseconds(50))
-        }
+        if try await waitForAnswer(path, timeout) { return path }
         let tail = System.readText(logPath)?.split(separator: "\n").suffix(5).joined(separator: "\n") ?? ""
         throw SignalboxError.unavailable(
             "The supervisor did not come up within \(timeout).", context: "last lines of \(logPath): \(tail)")
+    }
+
+    /// Waits for a supervisor that somebody else starts.
+    public static func awaitRunning(socketPath: String, timeout: Duration) async throws {
+        guard try await waitForAnswer(socketPath, timeout) else {
+            throw SignalboxError.unavailable("No supervisor answered on \(socketPath) within \(timeout).")
+        }
+    }
+
+    private static func waitForAnswer(_ path: String, _ timeout: Duration) async throws -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        var pause = Duration.milliseconds(2)
+        while ContinuousClock.now < deadline {
+            if await answers(path) { return true }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(50))
+        }
+        return false
     }
 
     /// Starts a supervisor again whenever the one that serves the home has died, until the task is
@@ -73,7 +85,8 @@ public enum SupervisorLauncher {
         }
     }
 
-    private static func answers(_ path: String) async -> Bool {
+    /// Whether a supervisor answers on the socket, without waiting for one.
+    public static func answers(_ path: String) async -> Bool {
         guard access(path, F_OK) == 0 else { return false }
         let client = SupervisorClient(socketPath: path, logger: Logger(label: "signalbox.launcher") { _ in SwiftLogNoOpLogHandler() })
         return await client.answers()

@@ -26,7 +26,8 @@ struct Cgroups: Sendable {
     /// - Parameter instance: names the home, so that its next supervisor finds what was left.
     init(instance: String, mounts: String = System.readText("/proc/self/mountinfo") ?? "") {
         var found: [Hierarchy] = []
-        for mount in Self.mounts(in: mounts) {
+        for var mount in Self.mounts(in: mounts) {
+            if mount.isUnified, let own = Self.delegated(on: mount.path) { mount.path = own }
             let controllers = mount.isUnified ? Self.enable(mount.path) : mount.controllers
             let path = mount.path + "/signalbox/" + instance
             let isWorthwhile = mount.isUnified || !controllers.isEmpty

@@ -28,9 +28,12 @@ public final class Supervisor: Sendable {
 
     /// Serves until ``shutdown()``, a client's `shutdown` request, or cancellation of the task; then stops
     /// every sandbox and returns. Throws when another supervisor serves the same home.
-    public func run() async throws {
+    ///
+    /// - Parameter onListening: called once clients may connect.
+    public func run(onListening: @Sendable () -> Void = {}) async throws {
         let home = configuration.home
         try System.makeDirectory(home)
+        try configuration.checkDirectories()
         try System.makeDirectory(configuration.sandboxesPath)
         // Held, through the open file, as long as the process lives.
         let lock = try System.open(configuration.lockPath, O_RDWR | O_CREAT)
@@ -50,6 +53,7 @@ public final class Supervisor: Sendable {
             stage = .running(core)
             return true
         }
+        onListening()
         logger.notice("supervisor ready", metadata: ["socket": "\(configuration.socketPath)"])
         if mayRun {
             await withTaskCancellationHandler {

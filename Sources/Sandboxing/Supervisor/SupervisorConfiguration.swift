@@ -4,7 +4,11 @@ public struct SupervisorConfiguration: Sendable {
     public var home: String
     /// Host uids for sandboxes, one each, when the supervisor is root. `nil`: chosen by ``UserIDs``.
     public var userIDs: Range<UInt32>?
-    /// One more uid that may connect, for a server that runs without privilege. The socket is given to it.
+    /// Where to listen; `nil`: in the home.
+    public var socket: String?
+    /// One more uid that may connect, for a server that runs without privilege. The socket is given to it, and
+    /// bundles must belong to it: a server that was taken over shall not look at other users' directories with the
+    /// supervisor's eyes.
     public var clientUserID: UInt32?
     /// The bubblewrap program: a path, or a name looked for in `PATH`.
     public var bubblewrap: String
@@ -17,12 +21,13 @@ public struct SupervisorConfiguration: Sendable {
     public var containers: ContainerSettings
 
     public init(
-        home: String, userIDs: Range<UInt32>? = nil, clientUserID: UInt32? = nil, bubblewrap: String = "bwrap",
+        home: String, userIDs: Range<UInt32>? = nil, socket: String? = nil, clientUserID: UInt32? = nil, bubblewrap: String = "bwrap",
         shutdownGrace: Duration = .seconds(5), exitedKept: Int = 100, wayOut: WayOutConfiguration = .init(),
         containers: ContainerSettings = ContainerSettings()
     ) {
         self.home = home
         self.userIDs = userIDs
+        self.socket = socket
         self.clientUserID = clientUserID
         self.bubblewrap = bubblewrap
         self.shutdownGrace = shutdownGrace
@@ -31,7 +36,7 @@ public struct SupervisorConfiguration: Sendable {
         self.wayOut = wayOut
     }
 
-    public var socketPath: String { Self.socketPath(home: home) }
+    public var socketPath: String { socket ?? Self.socketPath(home: home) }
 
     /// Where the supervisor of a home listens.
     public static func socketPath(home: String) -> String { home + "/supervisor.sock" }

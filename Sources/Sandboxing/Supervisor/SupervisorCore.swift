@@ -66,7 +66,8 @@ actor SupervisorCore {
         }
         (wayOut, noWayOut) = Self.makeWayOut(configuration, instance: instance, logger: logger)
         engine = try BubblewrapEngine(
-            program: configuration.bubblewrap, base: configuration.sandboxesPath + "/.etc", stage: stage)
+            program: configuration.bubblewrap, base: configuration.sandboxesPath + "/.etc", stage: stage,
+            bundleOwner: configuration.clientUserID)
     }
 
     /// A thread for work that blocks, each in turn.

@@ -21,7 +21,8 @@ struct Spawning {
     var birthCgroup: CInt = -1
     var userID: UInt32?
     var stage: String?
-    var staged: [(source: String, name: String)] = []
+    /// Each with the uid that it must belong to, if it must.
+    var staged: [(source: String, name: String, owner: UInt32?)] = []
     /// 0: none.
     var addressSpaceLimit: UInt64 = 0
     /// 0: none.
@@ -41,7 +42,9 @@ struct Spawning {
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
         let stageText = stage.flatMap(copy)
         let directories = staged.map { directory in
-            clinux_staged(source: UnsafePointer(copy(directory.source)), name: UnsafePointer(copy(directory.name)))
+            clinux_staged(
+                source: UnsafePointer(copy(directory.source)), name: UnsafePointer(copy(directory.name)),
+                owner: directory.owner ?? .max)
         }
         var step: UnsafePointer<CChar>?
         let pid = arguments.withUnsafeMutableBufferPointer { arguments in
