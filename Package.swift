@@ -102,7 +102,8 @@ let package = Package(
         .executableTarget(
             name: "signalbox",
             dependencies: [
-                "Platform", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "DockerClient", "Sandboxing", "Access",
+                "Platform", "CLinux", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "DockerClient", "Sandboxing",
+                "Access",
                 "Provisioning", "ControlPlane", "DataPlane", "Server", "Client", argumentParser, configuration, logging,
                 serviceLifecycle, unixSignals,
             ],

@@ -9,6 +9,8 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var databaseURL: String
     /// Absolute path of the home (docs/architecture.md, decision 10).
     public var home: String
+    /// Where the supervisor listens; `nil`: in the home.
+    public var supervisorSocket: String?
     /// Whether `SIGNALBOX_FAILPOINTS` may be set. Never outside tests.
     public var allowFailpoints: Bool
     /// Sessions that may live on this host at once; the next one gets a 402.
@@ -26,13 +28,15 @@ public struct ServerConfiguration: Sendable, Equatable {
 
     public init(
         listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,
-        allowFailpoints: Bool = false, maximumSessions: Int = 100, agentStartTimeout: Duration = .seconds(120),
-        codeImage: String? = nil, strictImageURI: Bool = false, keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30)
+        supervisorSocket: String? = nil, allowFailpoints: Bool = false, maximumSessions: Int = 100,
+        agentStartTimeout: Duration = .seconds(120), codeImage: String? = nil, strictImageURI: Bool = false,
+        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30)
     ) {
         self.listenHost = listenHost
         self.listenPort = listenPort
         self.databaseURL = databaseURL
         self.home = home
+        self.supervisorSocket = supervisorSocket
         self.allowFailpoints = allowFailpoints
         self.maximumSessions = maximumSessions
         self.agentStartTimeout = agentStartTimeout

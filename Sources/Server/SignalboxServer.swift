@@ -41,7 +41,8 @@ public struct SignalboxServer: Service {
     public func run() async throws {
         let postgres = PostgresClient(PostgresConfiguration(connectionString: configuration.databaseURL), logger: logger)
         let supervisor = SupervisorClient(
-            socketPath: SupervisorConfiguration.socketPath(home: configuration.home), logger: logger)
+            socketPath: configuration.supervisorSocket ?? SupervisorConfiguration.socketPath(home: configuration.home),
+            logger: logger)
         let secrets = try SecretBox.openOrCreate(home: configuration.home)
         let connections = Task {
             await withDiscardingTaskGroup { group in

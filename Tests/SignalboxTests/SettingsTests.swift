@@ -1,3 +1,4 @@
+import ArgumentParser
 import Configuration
 import Foundation
 import Sandboxing
@@ -145,11 +146,39 @@ import Testing
     }
 
     @Test func everyFlagOfTheTableExists() {
-        let help = [Signalbox.helpMessage(for: DevCommand.self, columns: 400), Signalbox.helpMessage(for: EnvCommand.self, columns: 400)]
-            .joined()
+        let commands: [any ParsableCommand.Type] = [DevCommand.self, ServeCommand.self, SuperviseCommand.self, EnvCommand.self]
+        let help = commands.map { Signalbox.helpMessage(for: $0, columns: 400) }.joined()
         for setting in Setting.all where setting.hasFlag {
             #expect(help.contains(setting.flag), "no command has \(setting.flag)")
         }
+    }
+
+    @Test func databasePasswordComesFromItsFile() async throws {
+        // An editor ends the line; nothing else is taken away.
+        try await withFile(" se'cret\\ \n") { path in
+            let settings = try await load(
+                environment: [
+                    "SIGNALBOX_DATABASE_URL": "postgresql://signalbox:other@db/signalbox", "SIGNALBOX_DATABASE_PASSWORD_FILE": path,
+                ])
+            let url = try settings.requiredDatabaseURL()
+            #expect(url.hasSuffix(#"password=' se\'cret\\ '"#))
+            #expect(url.contains("host='db'") && !url.contains("other"))
+        }
+        let missing = try await load(
+            environment: ["SIGNALBOX_DATABASE_URL": "host=db", "SIGNALBOX_DATABASE_PASSWORD_FILE": "/nowhere/password"])
+        let error = #expect(throws: CommandError.self) { try missing.requiredDatabaseURL() }
+        #expect(error?.message == "SIGNALBOX_DATABASE_PASSWORD_FILE: can't read /nowhere/password")
+        #expect(try await load(environment: ["SIGNALBOX_DATABASE_PASSWORD_FILE": "/nowhere/password"]).databaseURL() == nil)
+    }
+
+    @Test func serverUserIsANameOrANumber() async throws {
+        #expect(try await load(environment: ["SIGNALBOX_SERVER_USER": "nobody"]).serverUserID() == 65534)
+        #expect(try await load(environment: ["SIGNALBOX_SERVER_USER": "4711"]).serverUserID() == 4711)
+        #expect(try await load(environment: ["SIGNALBOX_SERVER_USER": "\(geteuid())"]).serverUserID() == nil, "its own user")
+        #expect(try await load().serverUserID() == nil)
+        let unknown = try await load(environment: ["SIGNALBOX_SERVER_USER": "no-such-user"])
+        let error = #expect(throws: CommandError.self) { try unknown.serverUserID() }
+        #expect(error?.message == "SIGNALBOX_SERVER_USER: there is no user 'no-such-user'")
     }
 
     @Test func addresses() {

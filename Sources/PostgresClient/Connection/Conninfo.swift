@@ -15,6 +15,11 @@ enum Conninfo {
 
     /// The same string or URI with another database.
     static func replacingDatabase(in connectionString: String, with database: String) throws -> String {
+        try replacing("dbname", in: connectionString, with: database)
+    }
+
+    /// The same string or URI with another value of one parameter.
+    static func replacing(_ parameter: String, in connectionString: String, with replacement: String) throws -> String {
         var message: UnsafeMutablePointer<CChar>?
         guard let options = PQconninfoParse(connectionString, &message) else {
             defer { PQfreemem(message) }
@@ -25,10 +30,10 @@ enum Conninfo {
         var option = options
         while let keyword = option.pointee.keyword {
             let name = String(cString: keyword)
-            if let value = option.pointee.val, name != "dbname" { parts.append("\(name)=\(quote(String(cString: value)))") }
+            if let value = option.pointee.val, name != parameter { parts.append("\(name)=\(quote(String(cString: value)))") }
             option += 1
         }
-        return (parts + ["dbname=\(quote(database))"]).joined(separator: " ")
+        return (parts + ["\(parameter)=\(quote(replacement))"]).joined(separator: " ")
     }
 }
 
@@ -54,6 +59,11 @@ extension PostgresConfiguration {
         }
         let all = values.values.flatMap { $0.split(separator: ",").map(String.init) }
         return all.filter { !$0.hasPrefix("/") && !$0.hasPrefix("@") }.sorted()
+    }
+
+    /// A connection string or URI with this password. Throws `PostgresError` for what is neither.
+    public static func connectionString(_ connectionString: String, password: String) throws -> String {
+        try Conninfo.replacing("password", in: connectionString, with: password)
     }
 
     /// The same server, another database.

@@ -56,7 +56,20 @@ struct DatabaseOptions: SettingOptions {
             valueName: "url"))
     var databaseURL: String?
 
-    var flags: [String: ConfigValue] { .flags([(.databaseURL, databaseURL)]) }
+    @Option(help: ArgumentHelp("File that holds the database's password.", valueName: "file"), completion: .file())
+    var databasePasswordFile: String?
+
+    var flags: [String: ConfigValue] {
+        .flags([(.databaseURL, databaseURL), (.databasePasswordFile, databasePasswordFile)])
+    }
+}
+
+/// Where server and supervisor meet.
+struct SupervisorOptions: SettingOptions {
+    @Option(help: ArgumentHelp("Unix socket between server and supervisor.", valueName: "path"), completion: .file())
+    var supervisorSocket: String?
+
+    var flags: [String: ConfigValue] { .flags([(.supervisorSocket, supervisorSocket)]) }
 }
 
 /// A server's own.
@@ -143,6 +156,15 @@ struct SandboxOptions: SettingOptions {
         if let maximumImageSize { flags[Setting.maximumImageSize.key] = ConfigValue(.int(maximumImageSize), isSecret: false) }
         return flags
     }
+}
+
+/// Of a supervisor whose server is another user.
+struct ServerUserOptions: SettingOptions {
+    @Option(
+        help: ArgumentHelp("Name or id of the user that the server runs as, when that is another.", valueName: "user"))
+    var serverUser: String?
+
+    var flags: [String: ConfigValue] { .flags([(.serverUser, serverUser)]) }
 }
 
 /// How results are printed.

@@ -51,6 +51,18 @@ extension Setting {
         key: "databaseUrl", kind: .text, fallback: "none; dev: a private PostgreSQL in the home",
         meaning: "PostgreSQL connection string, as libpq reads it: postgresql://user@host/name or key=value pairs. "
             + "Give it by environment or file when it holds a password: other users can see flags.", isSecret: true)
+    static let databasePasswordFile = Setting(
+        key: "databasePasswordFile", kind: .text, fallback: "none",
+        meaning: "File that holds the database's password and nothing else, as Docker, Kubernetes and systemd hand secrets "
+            + "over. It goes before a password in databaseUrl.")
+    static let supervisorSocket = Setting(
+        key: "supervisorSocket", kind: .text, fallback: "HOME/supervisor.sock",
+        meaning: "Unix socket between server and supervisor, when they have different homes. A server that is given one "
+            + "starts no supervisor, but waits for it. Not for dev.")
+    static let serverUser = Setting(
+        key: "serverUser", kind: .text, fallback: "none: the supervisor's own user",
+        meaning: "For the supervisor: name or id of the user that the server runs as, when that is another. Only "
+            + "that user may connect, and bundles must belong to it.")
     static let maximumSessions = Setting(
         key: "maximumSessions", kind: .integer(1...100_000), fallback: "100",
         meaning: "Sessions that may live on this host at once. The next one gets a 402.")
@@ -110,8 +122,8 @@ extension Setting {
 
     /// The table.
     static let all: [Setting] = [
-        config, home, listen, databaseURL, maximumSessions, agentStartTimeout, shutdownGrace, dockerHost,
-        containerRuntime, maximumImageSize, strictImageUri, codeImage, sandboxNetwork, sandboxSubnet, sandboxDenied,
-        sandboxDNS, logLevel, logFormat, output, allowFailpoints, failpoints,
+        config, home, listen, databaseURL, databasePasswordFile, supervisorSocket, serverUser, maximumSessions,
+        agentStartTimeout, shutdownGrace, dockerHost, containerRuntime, maximumImageSize, strictImageUri, codeImage,
+        sandboxNetwork, sandboxSubnet, sandboxDenied, sandboxDNS, logLevel, logFormat, output, allowFailpoints, failpoints,
     ]
 }

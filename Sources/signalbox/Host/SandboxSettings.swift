@@ -11,7 +11,9 @@ import Musl
 extension SettingsReader {
     /// - Parameter environment: where a container engine and the credentials of registries are looked for.
     func supervisorConfiguration(environment: [String: String]) throws -> SupervisorConfiguration {
-        SupervisorConfiguration(home: home, wayOut: try wayOut(), containers: try containers(environment: environment))
+        SupervisorConfiguration(
+            home: home, socket: try string(.supervisorSocket), clientUserID: try serverUserID(), wayOut: try wayOut(),
+            containers: try containers(environment: environment))
     }
 
     private func containers(environment: [String: String]) throws -> ContainerSettings {

@@ -1,5 +1,12 @@
 import Platform
+import PostgresClient
 import Server
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
 extension SettingsReader {
     /// A server's configuration. Refuses failpoints that were not allowed, and switches allowed ones on.
@@ -35,9 +42,25 @@ extension SettingsReader {
         return address
     }
 
+    /// The database's connection string, with the password from its file.
+    func databaseURL() throws -> String? {
+        guard let url = try string(.databaseURL) else { return nil }
+        guard let file = try string(.databasePasswordFile) else { return url }
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw invalid(.databasePasswordFile, "can't read \(file)")
+        }
+        // An editor's line end is not part of it.
+        let password = text.hasSuffix("\r\n") ? text.dropLast(1) : text.hasSuffix("\n") ? text.dropLast(1) : text[...]
+        do {
+            return try PostgresConfiguration.connectionString(url, password: String(password))
+        } catch let error as PostgresError {
+            throw invalid(.databaseURL, "\(error.message)")
+        }
+    }
+
     /// The database of a command that has none of its own.
     func requiredDatabaseURL() throws -> String {
-        guard let url = try string(.databaseURL) else {
+        guard let url = try databaseURL() else {
             throw CommandError(
                 usage: "no database: set \(Setting.databaseURL.variable) or give \(Setting.databaseURL.flag) "
                     + "(signalbox dev brings a private one)")

@@ -55,9 +55,13 @@ struct ServerStack: Service {
 
     func run() async throws {
         do {
-            try await withDatabase { url in
-                try await prepare(url)
-                try await withSupervisor(url) { try await serve(url) }
+            try await withGracefulShutdownHandler {
+                try await withDatabase { url in
+                    try await prepare(url)
+                    try await withSupervisor(url) { try await serve(url) }
+                }
+            } onGracefulShutdown: {
+                ServiceManager(logger: logger).stopping()
             }
         } catch is CancellationError where Task.isShuttingDownGracefully {
             // Stopped while it was starting: what was asked for.
@@ -90,6 +94,14 @@ struct ServerStack: Service {
     }
 
     private func withSupervisor(_ url: String, _ body: @Sendable @escaping () async throws -> Void) async throws {
+        if let socket = try foreignSupervisor() {
+            try await cancelWhenGracefulShutdown {
+                try await progress.step("supervisor") { _ in
+                    try await SupervisorLauncher.awaitRunning(socketPath: socket, timeout: .seconds(30))
+                }
+            }
+            return try await body()
+        }
         let arguments = try settings.supervisorArguments(
             databaseURL: url, environment: ProcessInfo.processInfo.environment)
         let socket = try await cancelWhenGracefulShutdown {
@@ -114,6 +126,9 @@ struct ServerStack: Service {
         try result.get()
     }
 
+    /// Socket of a supervisor that others start and stop.
+    private func foreignSupervisor() throws -> String? { isDevelopment ? nil : try settings.string(.supervisorSocket) }
+
     private func stopSupervisor(_ socket: String) async {
         // A task of its own: what is started is stopped even when this one was cancelled.
         await Task {
@@ -134,6 +149,7 @@ struct ServerStack: Service {
     private func serve(_ url: String) async throws {
         var configuration = try settings.serverConfiguration(databaseURL: url)
         configuration.keepsSandboxes = !isDevelopment
+        configuration.supervisorSocket = try foreignSupervisor()
         defer {
             unlink(home.serverFile)
             if let readyFile { unlink(readyFile) }
@@ -148,6 +164,7 @@ struct ServerStack: Service {
         progress.done(url)
         // Last: whoever waits for the file may use everything else.
         if let readyFile { try home.write(url + "\n", to: readyFile, mode: 0o644) }
+        ServiceManager(logger: logger).ready()
     }
 
     /// This program, for starting the supervisor.

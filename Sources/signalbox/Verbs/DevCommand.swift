@@ -20,7 +20,7 @@ struct DevCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await SettingsReader.load(server, database, sandboxes, common)
         try await ServerStack(
-            settings: settings, databaseURL: try settings.string(.databaseURL), isDevelopment: true,
+            settings: settings, databaseURL: try settings.databaseURL(), isDevelopment: true,
             readyFile: server.readyFile, progress: Progress(), logger: try settings.makeLogger()
         ).runUntilStopped()
     }
