@@ -135,10 +135,16 @@ install_packages() {
     package python3-venv "for the tests' and agents' packages" "$python" -c 'import ensurepip, venv'
     if [[ $1 == test ]]; then
         package wrk "puts load on the server in tests" command -v wrk
-        package docker.io "runs agents that are images, in tests" command -v dockerd
-        package podman "runs agents that are images, in tests" command -v podman
+        package docker.io "runs agents that are images, and deploy/'s containers" command -v dockerd
+        package podman "runs agents that are images" command -v podman
         # It takes every mix of control groups' versions; crun, Podman's first choice, does not.
         package runc "starts Podman's and Docker's containers" command -v runc
+        package docker-compose "starts deploy/compose.yaml" command -v docker-compose
+        # These are put into the tests' images: no registry is asked for any.
+        package systemd "runs deploy/'s units, in a container" have_file /lib/systemd/systemd
+        package tini "is process 1 of the image" command -v tini
+        package iproute2 "is in the image, and makes the tests' networks" command -v ip
+        package ca-certificates "is in the image" have_file /etc/ssl/certs/ca-certificates.crt
         package openssl "makes the certificates of the TLS tests" command -v openssl
     fi
     if ((${#missing[@]} == 0)); then
