@@ -47,13 +47,21 @@ class Dockerd:
             stop(self.process, 60)
         finally:
             self.log.close()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            self._unmount()
+            shutil.rmtree(self.directory)
             self._remove_groups()
 
     def _answers(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"dockerd ended with {self.process.returncode}:\n{self.tail()}")
         return self.attempt("version").returncode == 0
+
+    def _unmount(self):
+        """What a daemon leaves: above all the namespace of `--network host`."""
+        with open("/proc/self/mountinfo", encoding="utf-8") as file:
+            points = [line.split()[4] for line in file]
+        for point in reversed([point for point in points if point.startswith(f"{self.directory}/")]):
+            subprocess.run(["umount", "--lazy", point], check=True)
 
     def _remove_groups(self):
         for hierarchy in pathlib.Path("/sys/fs/cgroup").glob("*/"):
