@@ -41,6 +41,11 @@ extension SupervisorCore {
         _ record: SandboxRecord, _ specification: SandboxSpecification
     ) async throws -> (id: String, image: Image) {
         guard let image = specification.image else { throw SignalboxError.validation("sandbox: no image") }
+        // The engine mounts by path and as root: a server of another user could have it mount what is not its own.
+        guard specification.bundle == nil || configuration.clientUserID == nil else {
+            throw SignalboxError.agentFailed(
+                "Archives can't run in an image (--code-image) where the server is another user than the supervisor.")
+        }
         let isRootless = try await containers.calling("ask the engine") { $0.isRootless }
         if !isRootless { record.userID = try userIDs?.take() }
         let (directory, work, userID, file) = (record.directory, record.work, record.userID, record.file)
