@@ -147,10 +147,12 @@ create table agent_runtime (
     last_version integer not null default 0 check (last_version between 0 and 99999),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object'),
     -- Rows leave when deletion has finished, which frees the name.
     constraint agent_runtime_name unique (account, region, name)
 );
 create index agent_runtime_page on agent_runtime (account, region, created_at desc, id desc);
+create index agent_runtime_tags on agent_runtime using gin (tags jsonb_path_ops);
 
 create table agent_runtime_version (
     id bigint generated always as identity primary key,
@@ -245,6 +247,7 @@ create table runtime_endpoint (
     generation bigint not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object'),
     constraint runtime_endpoint_name unique (runtime, name),
     foreign key (runtime, live_version) references agent_runtime_version (runtime, version)
 );
@@ -288,6 +291,32 @@ create trigger runtime_endpoint_changed after update on runtime_endpoint
     for each row when (old.generation <> new.generation or old.live_version is distinct from new.live_version
         or old.status <> new.status)
     execute function runtime_endpoint_notify();
+
+---------------------------------------------------------------------------------------------------
+-- Workload identities
+
+create table workload_identity (
+    id bigint generated always as identity primary key,
+    account text not null references account (number),
+    region text not null,
+    name text collate "C" not null,
+    -- The runtime that it was made for, and goes with.
+    runtime bigint unique references agent_runtime (id) on delete cascade,
+    return_urls text[] not null default '{}',
+    tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint workload_identity_name unique (account, region, name)
+);
+
+-- Every runtime has one, whichever release of the server made it.
+create function agent_runtime_identify() returns trigger language plpgsql as $$
+begin
+    insert into workload_identity (account, region, name, runtime) values (new.account, new.region, new.runtime_id, new.id);
+    return null;
+end $$;
+create trigger agent_runtime_identity after insert on agent_runtime
+    for each row execute function agent_runtime_identify();
 
 ---------------------------------------------------------------------------------------------------
 -- Replicas and sessions

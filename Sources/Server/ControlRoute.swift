@@ -63,6 +63,10 @@ extension ControlRoute {
             ControlRoute(plane.listAgentRuntimeVersions), ControlRoute(plane.createAgentRuntimeEndpoint),
             ControlRoute(plane.getAgentRuntimeEndpoint), ControlRoute(plane.updateAgentRuntimeEndpoint),
             ControlRoute(plane.deleteAgentRuntimeEndpoint), ControlRoute(plane.listAgentRuntimeEndpoints),
+            ControlRoute(plane.tagResource), ControlRoute(plane.untagResource), ControlRoute(plane.listTagsForResource),
+            ControlRoute(plane.createWorkloadIdentity), ControlRoute(plane.getWorkloadIdentity),
+            ControlRoute(plane.updateWorkloadIdentity), ControlRoute(plane.deleteWorkloadIdentity),
+            ControlRoute(plane.listWorkloadIdentities),
         ]
     }
 

@@ -56,6 +56,8 @@ struct ControlRoutes: RouterMiddleware {
         let (route, parameters) = try route(front)
         try call.context.principal.require(route.permission, for: route.action)
         let answer = try await route.answer(call, parameters)
+        // 204 is all that such an operation says.
+        if route.status == 204 { return Response(status: .noContent) }
         return Self.json(route.status, answer.body, answer.headers)
     }
 

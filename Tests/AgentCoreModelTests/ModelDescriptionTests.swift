@@ -51,6 +51,19 @@ import Foundation
         try check(InvokeAgentRuntimeResponse.self)
         try check(StopRuntimeSessionRequest.self)
         try check(StopRuntimeSessionResponse.self)
+        try check(TagResourceRequest.self)
+        try check(UntagResourceRequest.self)
+        try check(ListTagsForResourceRequest.self)
+        try check(ListTagsForResourceResponse.self)
+        try check(CreateWorkloadIdentityRequest.self)
+        try check(CreateWorkloadIdentityResponse.self)
+        try check(GetWorkloadIdentityRequest.self)
+        try check(GetWorkloadIdentityResponse.self)
+        try check(UpdateWorkloadIdentityRequest.self)
+        try check(UpdateWorkloadIdentityResponse.self)
+        try check(DeleteWorkloadIdentityRequest.self)
+        try check(ListWorkloadIdentitiesRequest.self)
+        try check(ListWorkloadIdentitiesResponse.self)
         try check(CustomJWTAuthorizerConfiguration.self)
         try check(VpcConfig.self)
         try check(ProtocolConfiguration.self)
@@ -70,6 +83,7 @@ import Foundation
         case .integer: 60
         case .boolean: true
         case .timestamp: "2026-01-02T03:04:05.678Z"
+        case .epochTimestamp: .number(1_767_323_045.678)
         case .blob, .document: .null
         case .list(let element, _): [filled(element)]
         case .map(_, let value, _): ["k": filled(value)]

@@ -26,6 +26,14 @@ ROUTES = [
     ("DELETE", "/runtimes/a-0123456789/runtime-endpoints/prod/"),
     ("POST", "/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fa-0123456789/invocations"),
     ("POST", "/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fa-0123456789/stopruntimesession"),
+    ("POST", "/tags/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fa-0123456789"),
+    ("GET", "/tags/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fa-0123456789"),
+    ("DELETE", "/tags/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fa-0123456789?tagKeys=a"),
+    ("POST", "/identities/CreateWorkloadIdentity"),
+    ("POST", "/identities/GetWorkloadIdentity"),
+    ("POST", "/identities/UpdateWorkloadIdentity"),
+    ("POST", "/identities/DeleteWorkloadIdentity"),
+    ("POST", "/identities/ListWorkloadIdentities"),
     ("POST", "/_signalbox/v1/runtimes/a-0123456789/runtime-endpoints/prod/rollback"),
 ]
 

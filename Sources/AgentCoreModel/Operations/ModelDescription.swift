@@ -67,6 +67,9 @@ public enum ModelDescription {
         case .timestamp:
             members["type"] = "timestamp"
             members["timestampFormat"] = "iso8601"
+        case .epochTimestamp:
+            members["type"] = "timestamp"
+            members["timestampFormat"] = "unixTimestamp"
         case .blob(let length):
             members["type"] = "blob"
             add(length, to: &members)
@@ -107,6 +110,10 @@ public enum ModelDescription {
         case .query(let name):
             result["location"] = "querystring"
             result["locationName"] = .string(name)
+        case .queryMap(let prefix):
+            // No word of botocore's: only members of our own travel so.
+            result["location"] = "queryprefix"
+            result["locationName"] = .string(prefix)
         case .header(let name):
             result["location"] = "header"
             result["locationName"] = .string(name)
@@ -125,7 +132,7 @@ extension Schema {
         case .list(let element, _): [element]
         case .map(let key, let value, _): [key, value]
         case .structure(let members), .union(let members): members.map(\.schema)
-        case .string, .integer, .boolean, .timestamp, .blob, .document: []
+        case .string, .integer, .boolean, .timestamp, .epochTimestamp, .blob, .document: []
         }
     }
 }

@@ -17,7 +17,7 @@ public struct Operation: Sendable {
     public let input: Schema
     public let output: Schema
     public let errors: [ErrorShape]
-    /// Takes a `clientToken`.
+    /// The model's trait: it takes a `clientToken`, or may be repeated without one.
     public let isIdempotent: Bool
     public let isReadOnly: Bool
 

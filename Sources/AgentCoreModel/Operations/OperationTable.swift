@@ -5,6 +5,8 @@ extension Operation {
         listAgentRuntimes, listAgentRuntimeVersions,
         createAgentRuntimeEndpoint, getAgentRuntimeEndpoint, updateAgentRuntimeEndpoint, deleteAgentRuntimeEndpoint,
         listAgentRuntimeEndpoints,
+        tagResource, untagResource, listTagsForResource,
+        createWorkloadIdentity, getWorkloadIdentity, updateWorkloadIdentity, deleteWorkloadIdentity, listWorkloadIdentities,
         invokeAgentRuntime, stopRuntimeSession,
     ]
 
@@ -61,6 +63,40 @@ extension Operation {
     public static let listAgentRuntimeEndpoints = Operation(
         "ListAgentRuntimeEndpoints", .control, "POST", endpoints, 200,
         input: ListAgentRuntimeEndpointsRequest.schema, output: ListAgentRuntimeEndpointsResponse.schema, errors: list,
+        readOnly: true)
+
+    private static let tags = "/tags/{resourceArn}"
+
+    public static let tagResource = Operation(
+        "TagResource", .control, "POST", tags, 204,
+        input: TagResourceRequest.schema, output: TagResourceResponse.schema, errors: [.serviceQuotaExceeded] + read)
+    public static let untagResource = Operation(
+        "UntagResource", .control, "DELETE", tags, 204,
+        input: UntagResourceRequest.schema, output: UntagResourceResponse.schema, errors: read, idempotent: true)
+    public static let listTagsForResource = Operation(
+        "ListTagsForResource", .control, "GET", tags, 200,
+        input: ListTagsForResourceRequest.schema, output: ListTagsForResourceResponse.schema, errors: read, readOnly: true)
+
+    private static let identity: [ErrorShape] = [.unauthorized] + read
+
+    public static let createWorkloadIdentity = Operation(
+        "CreateWorkloadIdentity", .control, "POST", "/identities/CreateWorkloadIdentity", 201,
+        input: CreateWorkloadIdentityRequest.schema, output: CreateWorkloadIdentityResponse.schema,
+        errors: identity + [.conflict], idempotent: true)
+    public static let getWorkloadIdentity = Operation(
+        "GetWorkloadIdentity", .control, "POST", "/identities/GetWorkloadIdentity", 200,
+        input: GetWorkloadIdentityRequest.schema, output: GetWorkloadIdentityResponse.schema, errors: identity, readOnly: true)
+    public static let updateWorkloadIdentity = Operation(
+        "UpdateWorkloadIdentity", .control, "POST", "/identities/UpdateWorkloadIdentity", 200,
+        input: UpdateWorkloadIdentityRequest.schema, output: UpdateWorkloadIdentityResponse.schema,
+        errors: identity, idempotent: true)
+    public static let deleteWorkloadIdentity = Operation(
+        "DeleteWorkloadIdentity", .control, "POST", "/identities/DeleteWorkloadIdentity", 204,
+        input: DeleteWorkloadIdentityRequest.schema, output: DeleteWorkloadIdentityResponse.schema,
+        errors: identity, idempotent: true)
+    public static let listWorkloadIdentities = Operation(
+        "ListWorkloadIdentities", .control, "POST", "/identities/ListWorkloadIdentities", 200,
+        input: ListWorkloadIdentitiesRequest.schema, output: ListWorkloadIdentitiesResponse.schema, errors: identity,
         readOnly: true)
 
     public static let invokeAgentRuntime = Operation(

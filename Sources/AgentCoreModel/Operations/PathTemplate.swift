@@ -30,12 +30,19 @@ public struct PathTemplate: Sendable, Hashable, CustomStringConvertible {
         return description.hasSuffix("/") ? path + "/" : path
     }
 
+    /// An ARN at the end: its slashes may stand unencoded (contract §1).
+    private var endsWithARN: Bool { segments.last == .parameter("resourceArn") }
+
     /// The decoded parameters of a raw path, with or without the trailing slash; nil when the path is
     /// another one or is badly encoded.
     public func parameters(in rawPath: some StringProtocol) -> [String: String]? {
-        var parts = rawPath.split(separator: "/", omittingEmptySubsequences: false)
+        var parts: [Substring] = Substring(rawPath).split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count > 1, parts.removeFirst().isEmpty else { return nil }
         if parts.last?.isEmpty == true { parts.removeLast() }
+        if endsWithARN, parts.count > segments.count {
+            let first = segments.count - 1
+            parts.replaceSubrange(first..., with: [Substring(parts[first...].joined(separator: "/"))])
+        }
         guard parts.count == segments.count else { return nil }
         var parameters: [String: String] = [:]
         for (segment, part) in zip(segments, parts) {

@@ -31,16 +31,23 @@ public struct RequestDecoder: Sendable {
             switch member.location {
             case .body: continue
             case .path: values = path[member.name].map { [$0] } ?? []
-            case .query(let name): values = query.filter { $0.0 == name }.map(\.1)
+            case .query(let name):
+                values = query.filter { $0.0 == name }.map(\.1)
+                if case .list(let element, _) = member.schema.kind {
+                    if !values.isEmpty { document[member.name] = .array(values.map { Self.value($0, element) }) }
+                    continue
+                }
+            case .queryMap(let prefix):
+                let entries = query.filter { $0.0.utf8.starts(with: prefix.utf8) }.map { (String($0.0.dropFirst(prefix.count)), $0.1) }
+                if Set(entries.map(\.0)).count < entries.count { repeated.append(Self.repeated(member.name)) }
+                if !entries.isEmpty {
+                    document[member.name] = .object(Dictionary(entries.map { ($0, .string($1)) }, uniquingKeysWith: { $1 }))
+                }
+                continue
             case .header(let name): values = headers.filter { Self.isSame($0.0, name) }.map(\.1)
             case .payload, .statusCode: values = []
             }
-            if values.count > 1 {
-                repeated.append(
-                    FieldFailure(
-                        name: member.name,
-                        message: "Value at '\(member.name)' failed to satisfy constraint: Member must be given at most once"))
-            }
+            if values.count > 1 { repeated.append(Self.repeated(member.name)) }
             document[member.name] = values.first.map { Self.value($0, member.schema) }
         }
 
@@ -63,6 +70,10 @@ public struct RequestDecoder: Sendable {
                 fields: rules.map { FieldFailure(name: $0.member, message: $0.message) })
         }
         return input
+    }
+
+    private static func repeated(_ name: String) -> FieldFailure {
+        FieldFailure(name: name, message: "Value at '\(name)' failed to satisfy constraint: Member must be given at most once")
     }
 
     private static func parse(_ body: [UInt8]) throws(SignalboxError) -> [String: JSONValue] {

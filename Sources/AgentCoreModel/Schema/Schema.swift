@@ -14,6 +14,8 @@ public struct Schema: Sendable {
         case boolean
         /// ISO-8601 text (contract §1, `DateTimestamp`).
         case timestamp
+        /// Seconds since 1970 as a JSON number (contract §1, `Timestamp`).
+        case epochTimestamp
         /// Raw bytes of a body.
         case blob(length: Limits)
         case list(of: Schema, count: Limits)
@@ -56,6 +58,8 @@ public struct Schema: Sendable {
         case body
         case path
         case query(String)
+        /// A map: every query parameter whose name begins so, the rest of the name being the key.
+        case queryMap(prefix: String)
         case header(String)
         /// The raw body is the member.
         case payload
@@ -116,6 +120,7 @@ extension Schema {
     static let boolean = Schema("Boolean", .boolean)
     static let plainString = Schema.string("String")
     static let dateTimestamp = Schema("DateTimestamp", .timestamp)
+    static let epochTimestamp = Schema("Timestamp", .epochTimestamp)
 }
 
 extension Schema.Member {

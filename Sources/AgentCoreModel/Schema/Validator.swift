@@ -49,6 +49,11 @@ struct Validator {
             guard case .string(let text) = value, WireTimestamp(text) != nil else {
                 return refuseType("a timestamp", value, path, sensitive)
             }
+        case .epochTimestamp:
+            switch value {
+            case .integer, .number: break
+            default: return refuseType("a timestamp", value, path, sensitive)
+            }
         case .list(let element, let count):
             guard case .array(let elements) = value else { return refuseType("a list", value, path, sensitive) }
             guard checkLength(elements.count, count, value, path, sensitive) else { return }

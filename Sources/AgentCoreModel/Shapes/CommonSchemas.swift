@@ -28,6 +28,9 @@ extension Schema {
     static let tagKey = string("TagKey", 1...128, pattern: #"[a-zA-Z0-9\s._:/=+@-]*"#)
     static let tagValue = string("TagValue", 0...256, pattern: #"[a-zA-Z0-9\s._:/=+@-]*"#)
     static let tagsMap = map("TagsMap", tagKey, tagValue, 0...50)
+    static let taggableResourcesArn = string(
+        "TaggableResourcesArn", 20...1011,
+        pattern: "arn:(?:[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:([a-z-]+/[^/]+)(?:/[a-z-]+/[^/]+)*")
     static let agentPath = string("AgentPath", 1...2048, pattern: #"/[A-Za-z0-9\-._~/%]*"#)
     /// Ports that the newer model lets an agent listen on; 8443 is taken (contract §3).
     static let agentPort = integer("AgentPort", 8000...12000)

@@ -22,7 +22,7 @@ extension ControlPlane {
             let version = try await readyVersion(c, tx, runtime, request.agentRuntimeVersion)
             let endpoint = try await store.endpointInsert(
                 c, in: tx, runtime: runtime, name: request.name, endpointID: WireID.make(name: request.name),
-                target: version.version, description: request.description)
+                target: version.version, description: request.description, tags: request.tags ?? [:])
             try await enqueue(c, tx, .settleEndpoint, endpoint.id)
             return CreateAgentRuntimeEndpointResponse(
                 targetVersion: String(endpoint.targetVersion), agentRuntimeEndpointArn: endpoint.arn.description,

@@ -16,7 +16,8 @@ extension ControlPlane {
             }
             let artifact = try await resolve(c, tx, request.agentRuntimeArtifact)
             let runtime = try await store.runtimeInsert(
-                c, in: tx, name: request.agentRuntimeName, runtimeID: WireID.make(name: request.agentRuntimeName))
+                c, in: tx, name: request.agentRuntimeName, runtimeID: WireID.make(name: request.agentRuntimeName),
+                tags: request.tags ?? [:])
             let version = try await store.versionAppend(
                 c, in: tx, runtime: runtime, configuration: VersionConfiguration(request),
                 environmentVariables: request.environmentVariables ?? [:], artifact: artifact)

@@ -5,14 +5,17 @@ extension Store {
     /// An endpoint in status CREATING with its first history row. The runtime's row must be locked.
     public func endpointInsert(
         _ c: OperationContext, in tx: PostgresTransaction, runtime: RuntimeRecord, name: String, endpointID: String,
-        target: Int, description: String? = nil
+        target: Int, description: String? = nil, tags: [String: String] = [:]
     ) async throws -> EndpointRecord {
         let inserted = try await tx.query(
             """
-            insert into runtime_endpoint (runtime, endpoint_id, name, target, status, description)
-            values ($1, $2, $3, jsonb_build_array(jsonb_build_object('version', $4, 'weight', 100)), 'CREATING', $5)
+            insert into runtime_endpoint (runtime, endpoint_id, name, target, status, description, tags)
+            values ($1, $2, $3, jsonb_build_array(jsonb_build_object('version', $4, 'weight', 100)), 'CREATING', $5, $6)
             on conflict on constraint runtime_endpoint_name do nothing returning id
-            """, [.int(runtime.id), .text(endpointID), .text(name), .int(target), .text(description)])
+            """,
+            [
+                .int(runtime.id), .text(endpointID), .text(name), .int(target), .text(description), .json(try Self.tagText(tags)),
+            ])
         guard let id = try inserted.first?.int("id") else {
             throw SignalboxError.conflict("Agent runtime endpoint with name '\(name)' already exists.")
         }

@@ -7,15 +7,15 @@ extension Store {
     /// A runtime in status CREATING, without a version yet: call `versionAppend` and
     /// `endpointInsert` in the same transaction.
     public func runtimeInsert(
-        _ c: OperationContext, in tx: PostgresTransaction, name: String, runtimeID: String
+        _ c: OperationContext, in tx: PostgresTransaction, name: String, runtimeID: String, tags: [String: String] = [:]
     ) async throws -> RuntimeRecord {
         // `do nothing` instead of an error keeps the transaction usable and waits for a rival's end.
         let result = try await tx.query(
             """
-            insert into agent_runtime (runtime_id, account, region, name, status) values ($1, $2, $3, $4, 'CREATING')
+            insert into agent_runtime (runtime_id, account, region, name, status, tags) values ($1, $2, $3, $4, 'CREATING', $5)
             on conflict on constraint agent_runtime_name do nothing
             returning id, runtime_id, account, region, name, status, failure_reason, last_version, created_at, updated_at
-            """, [.text(runtimeID), .text(c.account), .text(c.region), .text(name)])
+            """, [.text(runtimeID), .text(c.account), .text(c.region), .text(name), .json(try Self.tagText(tags))])
         guard let row = result.first else {
             throw SignalboxError.conflict("Agent runtime with name '\(name)' already exists.")
         }
