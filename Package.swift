@@ -68,14 +68,14 @@ let package = Package(
         room("Artifacts", ["Platform", "PostgresClient", "CLinux", "CZlib", crypto]),
         room("DockerClient", [asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL]),
         room("Sandboxing", ["Platform", "CLinux", "DockerClient", logging, nioCore]),
-        room("Access", ["Platform", "SigV4", "PostgresClient", "Store", logging]),
+        room("Access", ["Platform", "AgentCoreModel", "SigV4", "PostgresClient", "Store", logging]),
         room("Provisioning", ["Platform", "AgentCoreModel", "Store", "Artifacts", "Sandboxing"]),
 
         // The two paths. They never import each other.
         room(
             "ControlPlane",
             [
-                "Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Provisioning",
+                "Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Access", "Provisioning",
                 crypto,
             ]),
         room(
@@ -138,8 +138,8 @@ let package = Package(
         tests(
             "ControlPlaneTests",
             [
-                "ControlPlane", "AgentCoreModel", "Artifacts", "Platform", "PostgresClient", "Provisioning", "Sandboxing", "Store",
-                "TestSupport",
+                "Access", "ControlPlane", "AgentCoreModel", "Artifacts", "Platform", "PostgresClient", "Provisioning", "Sandboxing",
+                "Store", "TestSupport",
             ]),
         tests(
             "DataPlaneTests",

@@ -148,6 +148,8 @@ create table agent_runtime (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object'),
+    -- Resource policy, as it was put.
+    policy text,
     -- Rows leave when deletion has finished, which frees the name.
     constraint agent_runtime_name unique (account, region, name)
 );
@@ -248,6 +250,10 @@ create table runtime_endpoint (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object'),
+    -- Resource policy, as it was put.
+    policy text,
+    -- Rises with every change of this policy or of the runtime's.
+    policy_revision bigint not null default 0,
     constraint runtime_endpoint_name unique (runtime, name),
     foreign key (runtime, live_version) references agent_runtime_version (runtime, version)
 );
@@ -289,8 +295,25 @@ create trigger runtime_endpoint_appeared after insert or delete on runtime_endpo
     for each row execute function runtime_endpoint_notify();
 create trigger runtime_endpoint_changed after update on runtime_endpoint
     for each row when (old.generation <> new.generation or old.live_version is distinct from new.live_version
-        or old.status <> new.status)
+        or old.status <> new.status or old.policy_revision <> new.policy_revision)
     execute function runtime_endpoint_notify();
+
+-- Policies travel with the routes of the endpoints that they bind.
+create function runtime_endpoint_revise() returns trigger language plpgsql as $$
+begin
+    new.policy_revision := old.policy_revision + 1;
+    return new;
+end $$;
+create trigger runtime_endpoint_policy before update of policy on runtime_endpoint
+    for each row when (old.policy is distinct from new.policy) execute function runtime_endpoint_revise();
+
+create function agent_runtime_revise() returns trigger language plpgsql as $$
+begin
+    update runtime_endpoint set policy_revision = policy_revision + 1 where runtime = new.id;
+    return null;
+end $$;
+create trigger agent_runtime_policy after update of policy on agent_runtime
+    for each row when (old.policy is distinct from new.policy) execute function agent_runtime_revise();
 
 ---------------------------------------------------------------------------------------------------
 -- Workload identities
@@ -458,7 +481,8 @@ create view version_detail as
 create view endpoint_detail as
     select e.id, e.runtime, r.runtime_id, r.account, r.region, r.name as runtime_name, e.endpoint_id, e.name,
         e.live_version, (e.target -> 0 ->> 'version')::integer as target_version, e.target,
-        e.status, e.failure_reason, e.description, e.generation, e.created_at, e.updated_at
+        e.status, e.failure_reason, e.description, e.generation, e.created_at, e.updated_at,
+        e.policy, r.policy as runtime_policy, e.policy_revision
     from runtime_endpoint e
     join agent_runtime r on r.id = e.runtime;
 

@@ -6,15 +6,21 @@ public enum Permission: Sendable, Equatable, CaseIterable {
     case read
     /// Call an agent, end a session.
     case invoke
-    /// Change anything.
+    /// Change anything but who may do what.
     case operate
+    /// Change who may do what.
+    case administer
 }
 
 extension Principal.Role {
     public func allows(_ permission: Permission) -> Bool {
         switch (self, permission) {
-        case (.admin, _), (.operator, _), (.invoker, .read), (.invoker, .invoke), (.viewer, .read): true
-        case (.invoker, .operate), (.viewer, .invoke), (.viewer, .operate): false
+        case (.admin, _), (.operator, .read), (.operator, .invoke), (.operator, .operate), (.invoker, .read), (.invoker, .invoke),
+            (.viewer, .read):
+            true
+        case (.operator, .administer), (.invoker, .operate), (.invoker, .administer), (.viewer, .invoke), (.viewer, .operate),
+            (.viewer, .administer):
+            false
         }
     }
 }
@@ -25,7 +31,12 @@ extension Principal {
     /// - Parameter action: As in an IAM policy: `bedrock-agentcore:CreateAgentRuntime`.
     public func require(_ permission: Permission, for action: String) throws(SignalboxError) {
         guard !role.allows(permission) else { return }
-        throw .accessDenied(
+        throw denial(of: action)
+    }
+
+    /// What a caller is told whose role does not allow an action.
+    public func denial(of action: String) -> SignalboxError {
+        .accessDenied(
             "User: \(accessKeyID) is not authorized to perform: \(action) because the access key's role "
                 + "'\(role.rawValue)' does not allow it")
     }

@@ -1,3 +1,4 @@
+import Access
 import AgentCoreModel
 import Crypto
 import Platform
@@ -8,34 +9,73 @@ import Store
 typealias StoreTransaction = PostgresTransaction
 
 extension ControlPlane {
-    /// One change: a transaction that either replays the answer a client token got before, or does
-    /// the work and keeps its answer for the next use of the token.
+    /// A change of what no policy is attached to: a transaction that either replays the answer a client
+    /// token got before, or does the work and keeps its answer for the next use of the token.
     ///
-    /// - Parameters:
-    ///   - target: the resource that the request names; empty for a create.
-    ///   - request: without its token, to tell whether two requests are the same.
+    /// - Parameter request: without its token, to tell whether two requests are the same.
     func change<Request: Encodable & Sendable, Response: Codable & Sendable>(
-        _ c: OperationContext, _ operation: String, target: String = "", token: String?, request: Request,
+        _ c: OperationContext, _ operation: String, token: String? = nil, request: Request,
         _ body: @escaping @Sendable (StoreTransaction) async throws -> Response
     ) async throws -> Response {
-        guard let token else {
-            return try await committed(c, operation) { try await body($0) }
-        }
-        let key = IdempotencyKey(operation: operation, target: target, token: token)
-        let hash = try Array(SHA256.hash(data: JSONValueEncoder.encode(request).bytes()))
+        let replay = try Replay(operation, target: "", token: token, request: request)
         return try await committed(c, operation) { tx in
-            switch try await store.idempotencyBegin(c, in: tx, key, requestSHA256: hash) {
-            case .replay(_, let bytes):
-                return try JSONValueDecoder.decode(Response.self, from: JSONValue(parsing: bytes))
-            case .mismatch:
-                throw SignalboxError.validation(
-                    "The client token was used before with other parameters.", reason: .idempotentParameterMismatch)
-            case .new:
-                let response = try await body(tx)
-                // The status is the operation's own; only the body differs from one answer to another.
-                try await store.idempotencyFinish(c, in: tx, key, status: 202, body: JSONValueEncoder.encode(response).bytes())
-                return response
+            try await answer(c, tx, replay) { try await body(tx) }
+        }
+    }
+
+    /// A change of a runtime, or of one of its endpoints when `endpoint` is given: the same, with the
+    /// runtime locked to the end and the caller's right to it judged before anything else.
+    ///
+    /// - Parameters:
+    ///   - action: What policies call it.
+    ///   - operation: Its own name, where that is another.
+    func change<Request: Encodable & Sendable, Response: Codable & Sendable>(
+        _ c: OperationContext, _ action: PolicyAction, of runtimeID: String, endpoint: String? = nil, operation: String? = nil,
+        token: String? = nil, request: Request,
+        _ body: @escaping @Sendable (StoreTransaction, RuntimeRecord) async throws -> Response
+    ) async throws -> Response {
+        let operation = operation ?? action.rawValue
+        let replay = try Replay(
+            operation, target: endpoint.map { "\(runtimeID)/\($0)" } ?? runtimeID, token: token, request: request)
+        return try await committed(c, operation) { tx in
+            let guarded = try await store.runtimeFetchGuardedForUpdate(c, in: tx, runtimeID: runtimeID, endpoint: endpoint)
+            try Self.require(c, action, guarded, endpoint: endpoint)
+            return try await answer(c, tx, replay) {
+                // After the replay: that of a deletion is asked for when the runtime has gone.
+                guard let guarded else { throw Self.noRuntime(runtimeID) }
+                return try await body(tx, guarded.runtime)
             }
+        }
+    }
+
+    /// Whether role and policies let the caller do it. Of a runtime that does not exist the role decides.
+    static func require(
+        _ c: OperationContext, _ action: PolicyAction, _ guarded: GuardedRuntime?, endpoint: String? = nil
+    ) throws(SignalboxError) {
+        guard let guarded else { return try c.principal.require(action.permission, for: action.qualifiedName) }
+        let arn = guarded.runtime.arn
+        let resource = GuardedResource(
+            owner: guarded.runtime.account,
+            arn: endpoint.map { EndpointARN(runtime: arn, endpointName: $0).description } ?? arn.description,
+            policies: guarded.policies)
+        try c.require(action, on: resource, hidden: noRuntime(guarded.runtime.runtimeID))
+    }
+
+    private func answer<Response: Codable & Sendable>(
+        _ c: OperationContext, _ tx: StoreTransaction, _ replay: Replay?, _ body: () async throws -> Response
+    ) async throws -> Response {
+        guard let replay else { return try await body() }
+        switch try await store.idempotencyBegin(c, in: tx, replay.key, requestSHA256: replay.requestSHA256) {
+        case .replay(_, let bytes):
+            return try JSONValueDecoder.decode(Response.self, from: JSONValue(parsing: bytes))
+        case .mismatch:
+            throw SignalboxError.validation(
+                "The client token was used before with other parameters.", reason: .idempotentParameterMismatch)
+        case .new:
+            let response = try await body()
+            // The status is the operation's own; only the body differs from one answer to another.
+            try await store.idempotencyFinish(c, in: tx, replay.key, status: 202, body: JSONValueEncoder.encode(response).bytes())
+            return response
         }
     }
 
@@ -51,5 +91,17 @@ extension ControlPlane {
         try await Failpoint.hit("change.committed")
         c.logger.info("changed", metadata: ["operation": "\(operation)"])
         return response
+    }
+}
+
+/// What tells that a request came before. nil without a token.
+private struct Replay: Sendable {
+    var key: IdempotencyKey
+    var requestSHA256: [UInt8]
+
+    init?(_ operation: String, target: String, token: String?, request: some Encodable) throws {
+        guard let token else { return nil }
+        key = IdempotencyKey(operation: operation, target: target, token: token)
+        requestSHA256 = try Array(SHA256.hash(data: JSONValueEncoder.encode(request).bytes()))
     }
 }

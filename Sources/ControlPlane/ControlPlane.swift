@@ -30,14 +30,6 @@ public struct ControlPlaneQuotas: Sendable, Equatable {
 }
 
 extension ControlPlane {
-    /// The caller's runtime, locked to the end of the transaction.
-    func lockRuntime(_ c: OperationContext, _ tx: StoreTransaction, _ runtimeID: String) async throws -> RuntimeRecord {
-        guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, runtimeID: runtimeID) else {
-            throw Self.noRuntime(runtimeID)
-        }
-        return runtime
-    }
-
     /// The caller's endpoint, locked, new sessions held back, to the end of the transaction.
     func lockEndpoint(
         _ c: OperationContext, _ tx: StoreTransaction, _ runtime: RuntimeRecord, _ name: String

@@ -1,3 +1,5 @@
+import Access
+import AgentCoreModel
 public import Logging
 public import NIOCore
 public import NIOPosix
@@ -100,7 +102,10 @@ public final class DataPlane: Sendable {
         let key = try target.routeKey(for: context.account, region: context.region)
         var route = routes.cached(key)
         if route == nil { route = try await routes.fetch(context, key) }
-        guard let route else { throw target.notFound(account: context.account, region: context.region) }
+        let missing = Self.missing(
+            context, .stopRuntimeSession, target.notFound(account: context.account, region: context.region))
+        guard let route else { throw missing }
+        try context.require(.stopRuntimeSession, on: GuardedResource(route), hidden: missing)
         try await sessions.stop(context, endpoint: route.endpoint, sessionID: sessionID)
     }
 
@@ -112,13 +117,26 @@ public final class DataPlane: Sendable {
         lanes.close()
     }
 
-    func context(_ caller: Caller, requestID: String) -> OperationContext {
-        OperationContext(principal: caller.principal, region: caller.region, requestID: requestID, logger: logger, clock: clock)
+    func context(_ caller: Caller, sourceAddress: String?, requestID: String) -> OperationContext {
+        OperationContext(
+            principal: caller.principal, region: caller.region, sourceAddress: sourceAddress, requestID: requestID, logger: logger,
+            clock: clock)
+    }
+
+    /// What a caller is told of an agent that does not exist, or not for it: one whose role would not do
+    /// learns that alone.
+    static func missing(_ c: OperationContext, _ action: PolicyAction, _ notFound: SignalboxError) -> SignalboxError {
+        c.principal.role.allows(action.permission) ? notFound : c.principal.denial(of: action.qualifiedName)
     }
 
     /// The cold path: confirms the route in the database if need be, and opens the session.
+    ///
+    /// - Parameters:
+    ///   - route: one that was authorised.
+    ///   - authorize: asked about a route from the database.
     func open(
-        _ context: OperationContext, key: RouteKey, route: Route?, sessionID: String, missing: SignalboxError
+        _ context: OperationContext, key: RouteKey, route: Route?, sessionID: String, missing: SignalboxError,
+        authorize: @Sendable (Route) throws(SignalboxError) -> Void
     ) async throws(SignalboxError) -> Session {
         var known = route
         do {
@@ -128,6 +146,7 @@ public final class DataPlane: Sendable {
                     route = known
                 } else {
                     guard let fetched = try await routes.fetch(context, key) else { throw missing }
+                    try authorize(fetched)
                     route = fetched
                 }
                 if let session = try await sessions.acquire(context, route: route, sessionID: sessionID) { return session }
@@ -178,5 +197,15 @@ private final class LaneTable: Sendable {
 
     func close() {
         for (loop, lane) in lanes.withLock({ Array($0.values) }) { loop.execute { lane.value.close() } }
+    }
+}
+
+extension GuardedResource {
+    /// The endpoint that an invocation names.
+    init(_ route: Route) {
+        let runtime = RuntimeARN(region: route.key.region, account: route.key.account, runtimeID: route.key.runtimeID)
+        self.init(
+            owner: route.key.account, arn: EndpointARN(runtime: runtime, endpointName: route.key.endpointName).description,
+            policies: route.policies)
     }
 }

@@ -25,6 +25,8 @@ public struct OperationContext: Sendable {
     public var principal: Principal
     /// AWS region of the credential scope, such as `us-east-1`.
     public var region: String
+    /// Number of the host that the request's connection comes from; nil for the server's own work.
+    public var sourceAddress: String?
     /// UUID, returned as `x-amzn-RequestId`.
     public var requestID: String
     public var logger: Logger
@@ -35,11 +37,12 @@ public struct OperationContext: Sendable {
     public var account: String { principal.account }
 
     public init(
-        principal: Principal, region: String, requestID: String, logger: Logger,
+        principal: Principal, region: String, sourceAddress: String? = nil, requestID: String, logger: Logger,
         clock: any TimeSource = SystemTime(), deadline: ContinuousClock.Instant? = nil
     ) {
         self.principal = principal
         self.region = region
+        self.sourceAddress = sourceAddress
         self.requestID = requestID
         self.logger = logger
         self.clock = clock

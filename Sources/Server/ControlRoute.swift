@@ -32,10 +32,21 @@ struct ControlRoute: Sendable {
     var path: Path
     /// As in an IAM policy.
     var action: String
-    var permission: Permission
+    var authorization: RouteAuthorization
     /// Of success.
     var status: Int
     var answer: @Sendable (AuthenticatedRequest, _ parameters: [String: String]) async throws -> Answer
+}
+
+/// Who judges whether a caller may use a route.
+enum RouteAuthorization: Sendable {
+    /// The caller's role alone, before anything else is looked at.
+    case role(Permission)
+    /// Role and policies of the runtime or endpoint that the path names. The use case judges; a caller
+    /// whose role does not do is asked about before its request is decoded.
+    case policy(PolicyAction)
+    /// The use case, for resources of other accounts, too.
+    case useCase
 }
 
 extension ControlRoute {
@@ -46,7 +57,9 @@ extension ControlRoute {
         let operation = Input.operation
         self.init(
             method: operation.method, path: .template(operation.path), action: Self.action(operation),
-            permission: operation.isReadOnly ? .read : .operate, status: operation.successStatus
+            authorization: PolicyAction(rawValue: operation.name).map { .policy($0) }
+                ?? .role(operation.isReadOnly ? .read : .operate),
+            status: operation.successStatus
         ) { call, parameters in
             let input = try call.decode(Input.self, parameters)
             return Answer(body: try JSONValueEncoder.encode(try await useCase(call.context, input)))
@@ -64,6 +77,7 @@ extension ControlRoute {
             ControlRoute(plane.getAgentRuntimeEndpoint), ControlRoute(plane.updateAgentRuntimeEndpoint),
             ControlRoute(plane.deleteAgentRuntimeEndpoint), ControlRoute(plane.listAgentRuntimeEndpoints),
             ControlRoute(plane.tagResource), ControlRoute(plane.untagResource), ControlRoute(plane.listTagsForResource),
+            ControlRoute(plane.putResourcePolicy), ControlRoute(plane.getResourcePolicy), ControlRoute(plane.deleteResourcePolicy),
             ControlRoute(plane.createWorkloadIdentity), ControlRoute(plane.getWorkloadIdentity),
             ControlRoute(plane.updateWorkloadIdentity), ControlRoute(plane.deleteWorkloadIdentity),
             ControlRoute(plane.listWorkloadIdentities),
@@ -75,7 +89,7 @@ extension ControlRoute {
         let operation = Operation.stopRuntimeSession
         let name = "stopruntimesession"
         return ControlRoute(
-            method: operation.method, path: .agent(name), action: action(operation), permission: .invoke,
+            method: operation.method, path: .agent(name), action: action(operation), authorization: .useCase,
             status: operation.successStatus
         ) { call, _ in
             let target = try InvocationTarget(call.front.head.uri, operation: name)

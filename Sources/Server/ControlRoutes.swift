@@ -32,7 +32,8 @@ public func addControlRoutes(
             .stop(dataPlane), .rollback(controlPlane), .preparation(controlPlane), .interpreters(interpreters),
         ]
     router.add(
-        middleware: ControlRoutes(routes: routes, authentication: authentication, validation: validation, readiness: readiness))
+        middleware: ControlRoutes(
+            routes: routes, authentication: authentication, controlPlane: controlPlane, validation: validation, readiness: readiness))
 }
 
 /// Answers everything that is not an object's.
@@ -42,6 +43,7 @@ public func addControlRoutes(
 struct ControlRoutes: RouterMiddleware {
     let routes: [ControlRoute]
     let authentication: RequestAuthentication
+    let controlPlane: ControlPlane
     let validation: ValidationOptions
     let readiness: @Sendable () async -> Readiness
 
@@ -54,11 +56,24 @@ struct ControlRoutes: RouterMiddleware {
         var call = try await authentication.authenticate(request, front)
         call.validation = validation
         let (route, parameters) = try route(front)
-        try call.context.principal.require(route.permission, for: route.action)
+        try await authorize(call.context, route, parameters)
         let answer = try await route.answer(call, parameters)
         // 204 is all that such an operation says.
         if route.status == 204 { return Response(status: .noContent) }
         return Self.json(route.status, answer.body, answer.headers)
+    }
+
+    private func authorize(_ c: OperationContext, _ route: ControlRoute, _ parameters: [String: String]) async throws {
+        switch route.authorization {
+        case .role(let permission): try c.principal.require(permission, for: route.action)
+        case .policy(let action):
+            if c.principal.role.allows(action.permission) { return }
+            let isShared = try await controlPlane.isShared(
+                c, action, runtimeID: parameters["agentRuntimeId"], endpoint: parameters["endpointName"],
+                arn: parameters["resourceArn"])
+            if !isShared { throw c.principal.denial(of: route.action) }
+        case .useCase: return
+        }
     }
 
     private func route(_ front: FrontEndRequest) throws(SignalboxError) -> (ControlRoute, [String: String]) {

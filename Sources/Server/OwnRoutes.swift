@@ -11,7 +11,7 @@ extension ControlRoute {
     static func interpreters(_ list: @escaping @Sendable () async throws -> [String: String]) -> ControlRoute {
         ControlRoute(
             method: "GET", path: .template(PathTemplate(ownPrefix + "/interpreters")), action: "signalbox:ListInterpreters",
-            permission: .read, status: 200
+            authorization: .role(.read), status: 200
         ) { _, _ in
             let interpreters = try await list().mapValues { JSONValue.string($0) }
             return Answer(body: .object(["interpreters": .object(interpreters)]))
@@ -22,7 +22,7 @@ extension ControlRoute {
     static func preparation(_ plane: ControlPlane) -> ControlRoute {
         ControlRoute(
             method: "GET", path: .template(PathTemplate(ownPrefix + "/runtimes/{agentRuntimeId}/preparation")),
-            action: "signalbox:GetVersionPreparation", permission: .read, status: 200
+            action: "signalbox:GetVersionPreparation", authorization: .policy(.getAgentRuntime), status: 200
         ) { call, parameters in
             // Names obey the rules of reading the same version.
             let named = try call.decode(GetAgentRuntimeRequest.self, parameters)
@@ -35,7 +35,7 @@ extension ControlRoute {
         let endpoint = Operation.updateAgentRuntimeEndpoint
         return ControlRoute(
             method: "POST", path: .template(PathTemplate(ownPrefix + endpoint.path.description + "rollback")),
-            action: "signalbox:RollbackAgentRuntimeEndpoint", permission: .operate, status: 202
+            action: "signalbox:RollbackAgentRuntimeEndpoint", authorization: .policy(.updateAgentRuntimeEndpoint), status: 202
         ) { call, parameters in
             let stopSessions = try call.stopSessions()
             // Names and token obey the rules of an update of the same endpoint.

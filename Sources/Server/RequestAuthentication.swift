@@ -56,7 +56,8 @@ public struct RequestAuthentication: Sendable {
 
     private func authenticated(_ caller: Authenticated, _ front: FrontEndRequest, _ body: [UInt8]) -> AuthenticatedRequest {
         let context = OperationContext(
-            principal: caller.principal, region: caller.region, requestID: front.requestID, logger: front.logger, clock: clock)
+            principal: caller.principal, region: caller.region, sourceAddress: front.channel.remoteAddress?.ipAddress,
+            requestID: front.requestID, logger: front.logger, clock: clock)
         return AuthenticatedRequest(context: context, front: front, body: body)
     }
 

@@ -1,6 +1,7 @@
 /// NOTIFY channels. Triggers in the schema send on them, so no change can forget to.
 public enum Channels {
-    /// An endpoint appeared, changed its live version, target or status, or went. Payload: row id.
+    /// An endpoint appeared, changed its live version, target or status, went, or a policy that binds it
+    /// changed. Payload: row id.
     public static let endpoint = "signalbox_endpoint"
     /// Work was asked for. Payload: its kind.
     public static let work = "signalbox_work"

@@ -131,7 +131,7 @@ struct AuthenticatorTests {
 
 struct PermissionTests {
     @Test(arguments: [
-        (Principal.Role.viewer, [Permission.read]), (.invoker, [.read, .invoke]), (.operator, Permission.allCases),
+        (Principal.Role.viewer, [Permission.read]), (.invoker, [.read, .invoke]), (.operator, [.read, .invoke, .operate]),
         (.admin, Permission.allCases),
     ])
     func roles(role: Principal.Role, allowed: [Permission]) {

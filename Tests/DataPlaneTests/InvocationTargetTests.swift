@@ -64,12 +64,26 @@ import Testing
         #expect((error?.message.utf8.count ?? 0) < 1000)
     }
 
-    @Test func strangersSeeNothing() throws {
-        let target = try InvocationTarget("/runtimes/\(Self.encoded)/invocations?qualifier=prod")
-        for (account, region) in [("999999999999", "us-east-1"), ("123456789012", "eu-west-1")] {
-            let error = #expect(throws: SignalboxError.self) { try target.routeKey(for: account, region: region) }
-            #expect(error?.kind == .notFound)
-            #expect(error?.message == "No endpoint or agent found with qualifier 'prod' for agent '\(Self.arn)'")
+    @Test func theOwnerIsWhomTheTargetNames() throws {
+        let arn = try InvocationTarget("/runtimes/\(Self.encoded)/invocations?qualifier=prod")
+        for account in ["999999999999", "123456789012"] {
+            let key = try arn.routeKey(for: account, region: "us-east-1")
+            #expect(key.account == "123456789012" && key.runtimeID == "agent-abcdefghij" && key.endpointName == "prod")
+            #expect(
+                arn.notFound(account: account, region: "us-east-1").message
+                    == "No endpoint or agent found with qualifier 'prod' for agent '\(Self.arn)'")
         }
+        let named = try InvocationTarget("/runtimes/agent-abcdefghij/invocations?accountId=123456789012")
+        #expect(try named.routeKey(for: "999999999999", region: "us-east-1").account == "123456789012")
+        #expect(named.notFound(account: "999999999999", region: "us-east-1").message.contains(Self.arn))
+        let bare = try InvocationTarget("/runtimes/agent-abcdefghij/invocations")
+        #expect(try bare.routeKey(for: "999999999999", region: "us-east-1").account == "999999999999")
+    }
+
+    @Test func anotherRegionsAgentDoesNotExist() throws {
+        let target = try InvocationTarget("/runtimes/\(Self.encoded)/invocations?qualifier=prod")
+        let error = #expect(throws: SignalboxError.self) { try target.routeKey(for: "123456789012", region: "eu-west-1") }
+        #expect(error?.kind == .notFound)
+        #expect(error?.message == "No endpoint or agent found with qualifier 'prod' for agent '\(Self.arn)'")
     }
 }

@@ -6,6 +6,7 @@ extension Operation {
         createAgentRuntimeEndpoint, getAgentRuntimeEndpoint, updateAgentRuntimeEndpoint, deleteAgentRuntimeEndpoint,
         listAgentRuntimeEndpoints,
         tagResource, untagResource, listTagsForResource,
+        putResourcePolicy, getResourcePolicy, deleteResourcePolicy,
         createWorkloadIdentity, getWorkloadIdentity, updateWorkloadIdentity, deleteWorkloadIdentity, listWorkloadIdentities,
         invokeAgentRuntime, stopRuntimeSession,
     ]
@@ -76,6 +77,18 @@ extension Operation {
     public static let listTagsForResource = Operation(
         "ListTagsForResource", .control, "GET", tags, 200,
         input: ListTagsForResourceRequest.schema, output: ListTagsForResourceResponse.schema, errors: read, readOnly: true)
+
+    private static let policy = "/resourcepolicy/{resourceArn}"
+
+    public static let putResourcePolicy = Operation(
+        "PutResourcePolicy", .control, "PUT", policy, 201,
+        input: PutResourcePolicyRequest.schema, output: PutResourcePolicyResponse.schema, errors: read, idempotent: true)
+    public static let getResourcePolicy = Operation(
+        "GetResourcePolicy", .control, "GET", policy, 200,
+        input: GetResourcePolicyRequest.schema, output: GetResourcePolicyResponse.schema, errors: read, readOnly: true)
+    public static let deleteResourcePolicy = Operation(
+        "DeleteResourcePolicy", .control, "DELETE", policy, 204,
+        input: DeleteResourcePolicyRequest.schema, output: DeleteResourcePolicyResponse.schema, errors: read, idempotent: true)
 
     private static let identity: [ErrorShape] = [.unauthorized] + read
 

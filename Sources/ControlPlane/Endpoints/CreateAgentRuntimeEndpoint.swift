@@ -10,9 +10,8 @@ extension ControlPlane {
         var unnamed = request
         unnamed.clientToken = nil
         return try await change(
-            c, "CreateAgentRuntimeEndpoint", target: request.agentRuntimeId, token: request.clientToken, request: unnamed
-        ) { tx in
-            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+            c, .createAgentRuntimeEndpoint, of: request.agentRuntimeId, token: request.clientToken, request: unnamed
+        ) { tx, runtime in
             guard try await store.endpointCount(c, in: tx, runtime: runtime.id) < quotas.endpoints else {
                 throw Self.quota("endpoints of an agent runtime", quotas.endpoints)
             }

@@ -11,10 +11,9 @@ extension ControlPlane {
         var unnamed = request
         unnamed.clientToken = nil
         return try await change(
-            c, "DeleteAgentRuntimeEndpoint", target: "\(request.agentRuntimeId)/\(request.endpointName)",
+            c, .deleteAgentRuntimeEndpoint, of: request.agentRuntimeId, endpoint: request.endpointName,
             token: request.clientToken, request: unnamed
-        ) { tx in
-            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+        ) { tx, runtime in
             let endpoint = try await lockEndpoint(c, tx, runtime, request.endpointName)
             guard !endpoint.isDefault else {
                 throw SignalboxError.conflict("The DEFAULT endpoint can't be deleted; it goes with its agent runtime.")

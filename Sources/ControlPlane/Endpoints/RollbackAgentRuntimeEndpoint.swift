@@ -41,10 +41,9 @@ extension ControlPlane {
         var unnamed = request
         unnamed.clientToken = nil
         return try await change(
-            c, "RollbackAgentRuntimeEndpoint", target: "\(request.agentRuntimeId)/\(request.endpointName)",
-            token: request.clientToken, request: unnamed
-        ) { tx in
-            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+            c, .updateAgentRuntimeEndpoint, of: request.agentRuntimeId, endpoint: request.endpointName,
+            operation: "RollbackAgentRuntimeEndpoint", token: request.clientToken, request: unnamed
+        ) { tx, runtime in
             let endpoint = try await lockEndpoint(c, tx, runtime, request.endpointName)
             let plan: RollbackPlan
             switch try await store.endpointRollbackPlan(c, in: tx, endpoint: endpoint) {

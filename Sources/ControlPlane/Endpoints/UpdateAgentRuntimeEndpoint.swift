@@ -11,10 +11,9 @@ extension ControlPlane {
         var unnamed = request
         unnamed.clientToken = nil
         return try await change(
-            c, "UpdateAgentRuntimeEndpoint", target: "\(request.agentRuntimeId)/\(request.endpointName)",
+            c, .updateAgentRuntimeEndpoint, of: request.agentRuntimeId, endpoint: request.endpointName,
             token: request.clientToken, request: unnamed
-        ) { tx in
-            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+        ) { tx, runtime in
             let endpoint = try await lockEndpoint(c, tx, runtime, request.endpointName)
             if case .failure(let illegal) = EndpointMachine.table.apply(.targetRequested, to: endpoint.status) {
                 throw SignalboxError.conflict("\(illegal)")

@@ -11,9 +11,8 @@ extension ControlPlane {
         var unnamed = request
         unnamed.clientToken = nil
         return try await change(
-            c, "DeleteAgentRuntime", target: request.agentRuntimeId, token: request.clientToken, request: unnamed
-        ) { tx in
-            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+            c, .deleteAgentRuntime, of: request.agentRuntimeId, token: request.clientToken, request: unnamed
+        ) { tx, runtime in
             if let version = request.agentRuntimeVersion {
                 return try await deleteVersion(c, tx, runtime, Self.number(version))
             }

@@ -7,7 +7,7 @@ extension ControlPlane {
     public func getAgentRuntime(
         _ c: OperationContext, _ request: GetAgentRuntimeRequest
     ) async throws -> GetAgentRuntimeResponse {
-        let runtime = try await runtime(c, request.agentRuntimeId)
+        let runtime = try await runtime(c, request.agentRuntimeId, .getAgentRuntime)
         let number = try request.agentRuntimeVersion.map { text throws(SignalboxError) in try Self.number(text) }
         guard let version = try await store.versionFetch(c, runtime: runtime.id, version: number) else {
             throw number.map { Self.noVersion($0, runtime.runtimeID) } ?? Self.noRuntime(runtime.runtimeID)
@@ -37,7 +37,7 @@ extension ControlPlane {
     public func listAgentRuntimeVersions(
         _ c: OperationContext, _ request: ListAgentRuntimeVersionsRequest
     ) async throws -> ListAgentRuntimeVersionsResponse {
-        let runtime = try await runtime(c, request.agentRuntimeId)
+        let runtime = try await runtime(c, request.agentRuntimeId, .listAgentRuntimeVersions)
         let page = try await store.versionList(
             c, runtime: runtime, page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken))
         let items = page.items.map { version in
@@ -50,9 +50,14 @@ extension ControlPlane {
         return ListAgentRuntimeVersionsResponse(agentRuntimes: items, nextToken: page.nextToken)
     }
 
-    /// The caller's runtime.
-    func runtime(_ c: OperationContext, _ id: String) async throws -> RuntimeRecord {
-        guard let runtime = try await store.runtimeFetch(c, runtimeID: id) else { throw Self.noRuntime(id) }
-        return runtime
+    /// The caller's runtime, to do something with it, or with one of its endpoints, that role and
+    /// policies allow.
+    func runtime(
+        _ c: OperationContext, _ id: String, _ action: PolicyAction, endpoint: String? = nil
+    ) async throws -> RuntimeRecord {
+        let guarded = try await store.runtimeFetchGuarded(c, runtimeID: id, endpoint: endpoint)
+        try Self.require(c, action, guarded, endpoint: endpoint)
+        guard let guarded else { throw Self.noRuntime(id) }
+        return guarded.runtime
     }
 }

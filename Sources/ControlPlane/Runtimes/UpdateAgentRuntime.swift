@@ -11,9 +11,8 @@ extension ControlPlane {
         var unnamed = request
         unnamed.clientToken = nil
         return try await change(
-            c, "UpdateAgentRuntime", target: request.agentRuntimeId, token: request.clientToken, request: unnamed
-        ) { tx in
-            let runtime = try await lockRuntime(c, tx, request.agentRuntimeId)
+            c, .updateAgentRuntime, of: request.agentRuntimeId, token: request.clientToken, request: unnamed
+        ) { tx, runtime in
             let previous = try await store.versionFetch(c, in: tx, runtime: runtime.id)
             let (updated, version) = try await appendVersion(c, tx, runtime) {
                 NextVersion(

@@ -25,7 +25,7 @@ extension ControlPlane {
     public func versionPreparation(
         _ c: OperationContext, _ request: GetAgentRuntimeRequest
     ) async throws -> VersionPreparation {
-        let runtime = try await runtime(c, request.agentRuntimeId)
+        let runtime = try await runtime(c, request.agentRuntimeId, .getAgentRuntime)
         let number = try request.agentRuntimeVersion.map { text throws(SignalboxError) in try Self.number(text) }
         guard let version = try await store.versionFetch(c, runtime: runtime.id, version: number) else {
             throw number.map { Self.noVersion($0, runtime.runtimeID) } ?? Self.noRuntime(runtime.runtimeID)

@@ -1,3 +1,4 @@
+import Access
 public import AgentCoreModel
 public import Platform
 import Store
@@ -6,8 +7,7 @@ import Store
 /// versions are, and go with it.
 extension ControlPlane {
     public func tagResource(_ c: OperationContext, _ request: TagResourceRequest) async throws -> TagResourceResponse {
-        try await change(c, "TagResource", token: nil, request: request) { tx in
-            let owner = try await tagOwner(c, tx, request.resourceArn)
+        try await changeTags(c, .tagResource, request.resourceArn, request) { tx, owner in
             guard try await store.tagsMerge(c, in: tx, owner, request.tags) else {
                 throw Self.quota("tags of a resource", Store.maximumTags)
             }
@@ -16,8 +16,8 @@ extension ControlPlane {
     }
 
     public func untagResource(_ c: OperationContext, _ request: UntagResourceRequest) async throws -> UntagResourceResponse {
-        try await change(c, "UntagResource", token: nil, request: request) { tx in
-            try await store.tagsRemove(c, in: tx, tagOwner(c, tx, request.resourceArn), keys: request.tagKeys)
+        try await changeTags(c, .untagResource, request.resourceArn, request) { tx, owner in
+            try await store.tagsRemove(c, in: tx, owner, keys: request.tagKeys)
             return UntagResourceResponse()
         }
     }
@@ -27,38 +27,50 @@ extension ControlPlane {
     ) async throws -> ListTagsForResourceResponse {
         let owner: TagOwner
         switch try Self.resource(c, request.resourceArn) {
-        case .runtime(let arn): owner = .runtime(try await runtime(c, arn.runtimeID).id)
+        case .runtime(let arn): owner = .runtime(try await runtime(c, arn.runtimeID, .listTagsForResource).id)
         case .endpoint(let arn):
-            let runtime = try await runtime(c, arn.runtime.runtimeID)
-            guard let endpoint = try await store.endpointFetch(c, runtime: runtime.id, name: arn.endpointName) else {
-                throw Self.noResource(request.resourceArn)
-            }
-            owner = .endpoint(endpoint.id)
+            let runtime = try await runtime(c, arn.runtime.runtimeID, .listTagsForResource, endpoint: arn.endpointName)
+            owner = try await endpointOwner(c, nil, runtime, arn)
         case .workloadIdentity(let arn):
-            guard let identity = try await store.workloadIdentityFetch(c, name: arn.name) else {
-                throw Self.noResource(request.resourceArn)
-            }
-            owner = .workloadIdentity(identity.id)
+            try c.principal.require(PolicyAction.listTagsForResource.permission, for: PolicyAction.listTagsForResource.qualifiedName)
+            owner = try await identityOwner(c, nil, arn)
         }
         return ListTagsForResourceResponse(tags: try await store.tagsFetch(c, owner))
     }
 
-    /// Its runtime's row is locked, if it has one.
-    private func tagOwner(_ c: OperationContext, _ tx: StoreTransaction, _ text: String) async throws -> TagOwner {
+    private func changeTags<Request: Encodable & Sendable, Response: Codable & Sendable>(
+        _ c: OperationContext, _ action: PolicyAction, _ text: String, _ request: Request,
+        _ body: @escaping @Sendable (StoreTransaction, TagOwner) async throws -> Response
+    ) async throws -> Response {
         switch try Self.resource(c, text) {
-        case .runtime(let arn): return .runtime(try await lockRuntime(c, tx, arn.runtimeID).id)
+        case .runtime(let arn):
+            return try await change(c, action, of: arn.runtimeID, request: request) { tx, runtime in
+                try await body(tx, .runtime(runtime.id))
+            }
         case .endpoint(let arn):
-            let runtime = try await lockRuntime(c, tx, arn.runtime.runtimeID)
-            guard let endpoint = try await store.endpointFetch(c, in: tx, runtime: runtime.id, name: arn.endpointName) else {
-                throw Self.noResource(text)
+            return try await change(c, action, of: arn.runtime.runtimeID, endpoint: arn.endpointName, request: request) { tx, runtime in
+                try await body(tx, endpointOwner(c, tx, runtime, arn))
             }
-            return .endpoint(endpoint.id)
         case .workloadIdentity(let arn):
-            guard let identity = try await store.workloadIdentityFetch(c, in: tx, name: arn.name) else {
-                throw Self.noResource(text)
-            }
-            return .workloadIdentity(identity.id)
+            try c.principal.require(action.permission, for: action.qualifiedName)
+            return try await change(c, action.rawValue, request: request) { tx in try await body(tx, identityOwner(c, tx, arn)) }
         }
+    }
+
+    private func endpointOwner(
+        _ c: OperationContext, _ tx: StoreTransaction?, _ runtime: RuntimeRecord, _ arn: EndpointARN
+    ) async throws -> TagOwner {
+        guard let endpoint = try await store.endpointFetch(c, in: tx, runtime: runtime.id, name: arn.endpointName) else {
+            throw Self.noResource(arn.description)
+        }
+        return .endpoint(endpoint.id)
+    }
+
+    private func identityOwner(_ c: OperationContext, _ tx: StoreTransaction?, _ arn: WorkloadIdentityARN) async throws -> TagOwner {
+        guard let identity = try await store.workloadIdentityFetch(c, in: tx, name: arn.name) else {
+            throw Self.noResource(arn.description)
+        }
+        return .workloadIdentity(identity.id)
     }
 
     /// What an ARN names. Another tenant's, another region's and another service's resources do not

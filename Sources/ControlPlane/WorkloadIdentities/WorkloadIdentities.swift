@@ -8,7 +8,7 @@ extension ControlPlane {
     public func createWorkloadIdentity(
         _ c: OperationContext, _ request: CreateWorkloadIdentityRequest
     ) async throws -> CreateWorkloadIdentityResponse {
-        try await change(c, "CreateWorkloadIdentity", token: nil, request: request) { tx in
+        try await change(c, "CreateWorkloadIdentity", request: request) { tx in
             let identity = try await store.workloadIdentityInsert(
                 c, in: tx, name: request.name, returnURLs: request.allowedResourceOauth2ReturnUrls ?? [], tags: request.tags ?? [:])
             return CreateWorkloadIdentityResponse(
@@ -32,7 +32,7 @@ extension ControlPlane {
     public func updateWorkloadIdentity(
         _ c: OperationContext, _ request: UpdateWorkloadIdentityRequest
     ) async throws -> UpdateWorkloadIdentityResponse {
-        try await change(c, "UpdateWorkloadIdentity", token: nil, request: request) { tx in
+        try await change(c, "UpdateWorkloadIdentity", request: request) { tx in
             let updated = try await store.workloadIdentityUpdate(
                 c, in: tx, name: request.name, returnURLs: request.allowedResourceOauth2ReturnUrls)
             guard let updated else { throw Self.noWorkloadIdentity(request.name) }
@@ -46,7 +46,7 @@ extension ControlPlane {
     public func deleteWorkloadIdentity(
         _ c: OperationContext, _ request: DeleteWorkloadIdentityRequest
     ) async throws -> DeleteWorkloadIdentityResponse {
-        try await change(c, "DeleteWorkloadIdentity", token: nil, request: request) { tx in
+        try await change(c, "DeleteWorkloadIdentity", request: request) { tx in
             if try await store.workloadIdentityDelete(c, in: tx, name: request.name) { return DeleteWorkloadIdentityResponse() }
             guard try await store.workloadIdentityFetch(c, in: tx, name: request.name) != nil else {
                 throw Self.noWorkloadIdentity(request.name)

@@ -193,12 +193,12 @@ final class Invocation: RequestReceiver {
     private func authenticated(_ caller: Caller) {
         guard let target else { return }
         do throws(SignalboxError) {
-            try caller.principal.require(.invoke, for: "bedrock-agentcore:InvokeAgentRuntime")
             found = try ForwardedHeaders.scan(head.headers)
             sessionID = found.sessionID ?? Identifier.uuid()
             let route = try lane.route(target, caller)
             self.caller = caller
             self.route = route
+            if let route { try authorize(route, caller, target.parsed) }
             if let route, let ready = plane.sessions.acquireReady(endpoint: route.endpoint, sessionID: sessionID) {
                 return opened(ready)
             }
@@ -208,15 +208,23 @@ final class Invocation: RequestReceiver {
         }
     }
 
+    /// Role and policies, from memory. What a caller's own role allows on its own account's agent, where no policy
+    /// is, costs two comparisons.
+    private func authorize(_ route: Route, _ caller: Caller, _ target: InvocationTarget) throws(SignalboxError) {
+        if route.policies.isEmpty, route.key.account == caller.principal.account, caller.principal.role.allows(.invoke) { return }
+        try InvocationAccess(self, caller, target).require(route)
+    }
+
     /// The cold path.
     private func open() throws(SignalboxError) {
         guard let caller, let target = target?.parsed else { throw .internal("a session was to be opened for nobody") }
-        let context = plane.context(caller, requestID: reply.requestID)
+        let access = InvocationAccess(self, caller, target)
         let key = try target.routeKey(for: caller.principal.account, region: caller.region)
-        let missing = target.notFound(account: caller.principal.account, region: caller.region)
         let (plane, route, sessionID) = (plane, route, sessionID)
         hop { () throws(SignalboxError) in
-            try await plane.open(context, key: key, route: route, sessionID: sessionID, missing: missing)
+            try await plane.open(
+                access.context, key: key, route: route, sessionID: sessionID, missing: access.missing,
+                authorize: { (route) throws(SignalboxError) in try access.require(route) })
         } then: {
             $0.opened($1)
         } abandoned: {
@@ -331,5 +339,27 @@ final class Invocation: RequestReceiver {
                 }
             }
         }
+    }
+}
+
+/// Who wants to invoke what, for the decision whether it may.
+private struct InvocationAccess: Sendable {
+    let context: OperationContext
+    /// What is said of an agent that does not exist, or not for this caller.
+    let missing: SignalboxError
+    private let namesUser: Bool
+
+    init(_ invocation: Invocation, _ caller: Caller, _ target: InvocationTarget) {
+        context = invocation.plane.context(
+            caller, sourceAddress: invocation.reply.channel?.remoteAddress?.ipAddress, requestID: invocation.reply.requestID)
+        missing = DataPlane.missing(
+            context, .invokeAgentRuntime, target.notFound(account: caller.principal.account, region: caller.region))
+        namesUser = invocation.head.headers.contains(name: "X-Amzn-Bedrock-AgentCore-Runtime-User-Id")
+    }
+
+    func require(_ route: Route) throws(SignalboxError) {
+        let resource = GuardedResource(route)
+        try context.require(.invokeAgentRuntime, on: resource, hidden: missing)
+        if namesUser { try context.require(.invokeAgentRuntimeForUser, on: resource, hidden: missing) }
     }
 }

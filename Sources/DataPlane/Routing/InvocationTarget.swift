@@ -60,23 +60,25 @@ public struct InvocationTarget: Sendable, Equatable {
         }
     }
 
-    /// The route for a caller. Another tenant's or region's agent does not exist for it (decision 8).
+    /// The route for a caller. Another region's agent does not exist for it; whether another tenant's
+    /// does is for policies to say (ADR 5).
     public func routeKey(for account: String, region: String) throws(SignalboxError) -> RouteKey {
+        var owner = account
         switch agent {
         case .arn(let arnRegion, let arnAccount, _):
-            guard arnRegion == region, arnAccount == account else { throw notFound(account: account, region: region) }
-        case .id(_, let named):
-            guard named == nil || named == account else { throw notFound(account: named ?? account, region: region) }
+            guard arnRegion == region else { throw notFound(account: account, region: region) }
+            owner = arnAccount
+        case .id(_, let named): owner = named ?? account
         }
-        return RouteKey(account: account, region: region, runtimeID: runtimeID, endpointName: qualifier)
+        return RouteKey(account: owner, region: region, runtimeID: runtimeID, endpointName: qualifier)
     }
 
-    /// Wording of the service (contract §4).
+    /// Wording of the service (contract §4), the same for what does not exist and for what a caller may not know of.
     public func notFound(account: String, region: String) -> SignalboxError {
         let agentText: String
         switch agent {
         case .arn: agentText = text
-        case .id(let id, _): agentText = "arn:aws:bedrock-agentcore:\(region):\(account):runtime/\(id)"
+        case .id(let id, let named): agentText = "arn:aws:bedrock-agentcore:\(region):\(named ?? account):runtime/\(id)"
         }
         return .notFound("No endpoint or agent found with qualifier '\(qualifier)' for agent '\(agentText)'")
     }

@@ -36,6 +36,13 @@ public final class RouteCache: Sendable {
     public func refresh(_ context: OperationContext) async throws {
         let list = try await source.routeList(context)
         state.withLock { state in
+            // A notification may have been followed while the list was on its way.
+            let list = list.map { route in
+                guard let present = state.routes[route.key], present.endpoint == route.endpoint, route.isOlder(than: present) else {
+                    return route
+                }
+                return present
+            }
             state.routes = TreeDictionary(list.map { ($0.key, $0) }, uniquingKeysWith: { _, last in last })
             state.keys = Dictionary(list.map { ($0.endpoint, $0.key) }, uniquingKeysWith: { _, last in last })
         }
@@ -59,10 +66,8 @@ public final class RouteCache: Sendable {
 
     private func store(_ route: Route) {
         state.withLock { state in
-            // Two reads of one endpoint may arrive in either order; the newer generation stays.
-            if let present = state.routes[route.key], present.endpoint == route.endpoint, present.generation > route.generation {
-                return
-            }
+            // Two reads of one endpoint may arrive in either order; the newer one stays.
+            if let present = state.routes[route.key], present.endpoint == route.endpoint, route.isOlder(than: present) { return }
             if let former = state.keys[route.endpoint], former != route.key { state.routes[former] = nil }
             state.routes[route.key] = route
             state.keys[route.endpoint] = route.key

@@ -1,4 +1,4 @@
-import AgentCoreModel
+public import AgentCoreModel
 public import Platform
 import PostgresClient
 
@@ -25,16 +25,20 @@ public struct Route: Sendable, Equatable {
     public var key: RouteKey
     /// nil: not invokable yet.
     public var liveVersion: Int?
-    /// Of two routes with the same endpoint, the one with the larger generation is newer.
+    /// Rises with every change of target, live version or status.
     public var generation: Int64
     /// id on the wire.
     public var endpointID: String
     /// Of the live version: header names that reach the agent.
     public var headerAllowlist: [String]
+    /// The runtime's and the endpoint's.
+    public var policies: ResourcePolicies
+    /// Rises with every change of one of them, as `generation` does with other changes.
+    public var policyRevision: Int64
 
     public init(
         endpoint: Int64, runtime: Int64, key: RouteKey, liveVersion: Int?, generation: Int64, endpointID: String,
-        headerAllowlist: [String]
+        headerAllowlist: [String], policies: ResourcePolicies = ResourcePolicies(hasEndpoint: true), policyRevision: Int64 = 0
     ) {
         self.endpoint = endpoint
         self.runtime = runtime
@@ -43,6 +47,13 @@ public struct Route: Sendable, Equatable {
         self.generation = generation
         self.endpointID = endpointID
         self.headerAllowlist = headerAllowlist
+        self.policies = policies
+        self.policyRevision = policyRevision
+    }
+
+    /// Whether this was read before `other`, a route of the same endpoint: numbers never fall.
+    public func isOlder(than other: Route) -> Bool {
+        generation < other.generation || policyRevision < other.policyRevision
     }
 }
 
@@ -53,7 +64,7 @@ extension Store {
             c,
             """
             select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
-                v.configuration
+                v.configuration, e.policy, e.runtime_policy, e.policy_revision
             from endpoint_detail e
             left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
             where e.status not in ('DELETING', 'DELETE_FAILED')
@@ -67,7 +78,7 @@ extension Store {
             c,
             """
             select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
-                v.configuration
+                v.configuration, e.policy, e.runtime_policy, e.policy_revision
             from endpoint_detail e
             left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
             where e.runtime_id = $1 and e.name = $2 and e.account = $3 and e.region = $4
@@ -82,7 +93,7 @@ extension Store {
             c,
             """
             select e.id, e.runtime, e.account, e.region, e.runtime_id, e.name, e.live_version, e.generation, e.endpoint_id,
-                v.configuration
+                v.configuration, e.policy, e.runtime_policy, e.policy_revision
             from endpoint_detail e
             left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
             where e.id = $1 and e.status not in ('DELETING', 'DELETE_FAILED')
@@ -99,6 +110,10 @@ extension Store {
                 endpointName: try row.text("name")),
             liveVersion: try row.numberOrNil("live_version"), generation: try row.int("generation"),
             endpointID: try row.text("endpoint_id"),
-            headerAllowlist: configuration?.requestHeaderConfiguration?.requestHeaderAllowlist ?? [])
+            headerAllowlist: configuration?.requestHeaderConfiguration?.requestHeaderAllowlist ?? [],
+            policies: ResourcePolicies(
+                runtime: try row.textOrNil("runtime_policy").map { PolicyDocument(stored: $0) },
+                endpoint: try row.textOrNil("policy").map { PolicyDocument(stored: $0) }, hasEndpoint: true),
+            policyRevision: try row.int("policy_revision"))
     }
 }

@@ -522,9 +522,9 @@ create or replace view version_detail as
 """#),
         Migration(
             number: 3, name: "tags-identities-policies",
-            checksum: "4a5525d83853bc24dbe33b24a27d5d88c10ad3e95d17c74844c2a021d5ceebcf",
+            checksum: "325a57561213cc688918f90ee56bd83acaf63b582a3cf9e025ba97362a2d8f87",
             text: #"""
--- Tags of runtimes and endpoints; workload identities, one for each runtime there is.
+-- Tags and resource policies of runtimes and endpoints; workload identities, one for each runtime there is.
 
 alter table agent_runtime add column tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object');
 alter table runtime_endpoint add column tags jsonb not null default '{}' check (jsonb_typeof(tags) = 'object');
@@ -555,6 +555,41 @@ create trigger agent_runtime_identity after insert on agent_runtime
 
 insert into workload_identity (account, region, name, runtime, created_at, updated_at)
     select account, region, runtime_id, id, created_at, created_at from agent_runtime order by id;
+
+alter table agent_runtime add column policy text;
+alter table runtime_endpoint add column policy text;
+alter table runtime_endpoint add column policy_revision bigint not null default 0;
+
+drop trigger runtime_endpoint_changed on runtime_endpoint;
+create trigger runtime_endpoint_changed after update on runtime_endpoint
+    for each row when (old.generation <> new.generation or old.live_version is distinct from new.live_version
+        or old.status <> new.status or old.policy_revision <> new.policy_revision)
+    execute function runtime_endpoint_notify();
+
+-- Policies travel with the routes of the endpoints that they bind.
+create function runtime_endpoint_revise() returns trigger language plpgsql as $$
+begin
+    new.policy_revision := old.policy_revision + 1;
+    return new;
+end $$;
+create trigger runtime_endpoint_policy before update of policy on runtime_endpoint
+    for each row when (old.policy is distinct from new.policy) execute function runtime_endpoint_revise();
+
+create function agent_runtime_revise() returns trigger language plpgsql as $$
+begin
+    update runtime_endpoint set policy_revision = policy_revision + 1 where runtime = new.id;
+    return null;
+end $$;
+create trigger agent_runtime_policy after update of policy on agent_runtime
+    for each row when (old.policy is distinct from new.policy) execute function agent_runtime_revise();
+
+create or replace view endpoint_detail as
+    select e.id, e.runtime, r.runtime_id, r.account, r.region, r.name as runtime_name, e.endpoint_id, e.name,
+        e.live_version, (e.target -> 0 ->> 'version')::integer as target_version, e.target,
+        e.status, e.failure_reason, e.description, e.generation, e.created_at, e.updated_at,
+        e.policy, r.policy as runtime_policy, e.policy_revision
+    from runtime_endpoint e
+    join agent_runtime r on r.id = e.runtime;
 
 """#),
     ]

@@ -41,6 +41,15 @@ final class FakeStore: RouteSource, SessionStore {
         }
     }
 
+    /// Policies of the runtime and of the endpoint, as JSON; the plane has to be told by `notify`.
+    func setPolicies(endpoint: Int64, runtime: String? = nil, own: String? = nil) {
+        state.withLock { state in
+            state.routes[endpoint]?.policies = ResourcePolicies(
+                runtime: runtime.map { PolicyDocument(stored: $0) }, endpoint: own.map { PolicyDocument(stored: $0) }, hasEndpoint: true)
+            state.routes[endpoint]?.policyRevision += 1
+        }
+    }
+
     func remove(endpoint: Int64) { state.withLock { $0.routes[endpoint] = nil } }
     func notify(_ notice: DataPlaneNotice) { stream.continuation.yield(notice) }
     func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
