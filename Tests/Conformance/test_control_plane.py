@@ -308,3 +308,84 @@ class TestDelete:
         control.delete_agent_runtime(agentRuntimeId=created["agentRuntimeId"])
         gone(control, created["agentRuntimeId"])
         workshop.runtime(name=name)
+
+
+@pytest.fixture(scope="module")
+def filtered(shared_workshop):
+    """A common prefix, and five runtimes that have it."""
+    prefix = unique("filtered")
+    runtimes = [
+        shared_workshop.create(name=f"{prefix}_{number}", tags={"batch": prefix, "parity": str(number % 2)})
+        for number in range(5)]
+    for runtime in runtimes:
+        ready_runtime(shared_workshop.control, runtime["agentRuntimeId"])
+    return prefix, [runtime["agentRuntimeId"] for runtime in runtimes]
+
+
+class TestFilters:
+    """Query parameters of our own; AWS's clients don't send them and don't miss them."""
+
+    def walk(self, signer, path, member, **query):
+        from urllib.parse import quote, urlencode
+
+        found, token = [], None
+        while True:
+            parameters = [("maxResults", 2), *query.items()]
+            if token:
+                parameters.append(("nextToken", token))
+            reply = signer.send("POST", f"{path}?{urlencode(sorted(parameters), quote_via=quote, safe='')}")
+            assert reply.status == 200, reply
+            found += reply.json[member]
+            token = reply.json.get("nextToken")
+            if not token:
+                return found
+
+    def runtimes(self, signer, **query):
+        return [r["agentRuntimeId"] for r in self.walk(signer, "/runtimes/", "agentRuntimes", **query)]
+
+    def test_runtimes(self, signer, filtered):
+        prefix, ids = filtered
+        newest_first = ids[::-1]
+        assert self.runtimes(signer, namePrefix=prefix) == newest_first
+        assert self.runtimes(signer, **{"tag:batch": prefix}) == newest_first
+        assert self.runtimes(signer, **{"tag:batch": prefix, "tag:parity": "1"}) == [ids[3], ids[1]]
+        assert self.runtimes(signer, namePrefix=prefix, status="READY", **{"tag:parity": "0"}) == [ids[4], ids[2], ids[0]]
+        assert self.runtimes(signer, namePrefix=prefix, status="CREATE_FAILED") == []
+        assert self.runtimes(signer, namePrefix=f"{prefix}_3", noSuchFilter="x") == [ids[3]]
+
+    def test_endpoints(self, signer, filtered, shared_workshop):
+        runtime_id = filtered[1][0]
+        for name in ("prod_a", "prod_b", "beta"):
+            shared_workshop.control.create_agent_runtime_endpoint(agentRuntimeId=runtime_id, name=name, tags={"stage": name[:4]})
+            ready_endpoint(shared_workshop.control, runtime_id, name)
+
+        def names(**query):
+            return [e["name"] for e in self.walk(signer, f"/runtimes/{runtime_id}/runtime-endpoints/", "runtimeEndpoints", **query)]
+
+        assert names(namePrefix="prod") == ["prod_a", "prod_b"]
+        assert names(status="READY") == ["DEFAULT", "beta", "prod_a", "prod_b"]
+        assert names(**{"tag:stage": "beta"}) == ["beta"]
+
+    def test_a_token_belongs_to_its_filter(self, signer, filtered):
+        prefix, _ = filtered
+        token = signer.send("POST", f"/runtimes/?maxResults=1&namePrefix={prefix}").json["nextToken"]
+        for query in (f"nextToken={token}", f"namePrefix=other&nextToken={token}", f"namePrefix={prefix}&nextToken={token}&status=READY"):
+            reply = signer.send("POST", f"/runtimes/?{query}")
+            assert (reply.status, reply.error) == (400, "ValidationException"), reply
+        assert signer.send("POST", f"/runtimes/?namePrefix={prefix}&nextToken={token}").status == 200
+
+    @pytest.mark.parametrize("query,member", [
+        ("namePrefix=a-b", "namePrefix"), ("status=ready", "status"), ("tag%3Aa=%21", "tags"), ("tag%3A=a", "tags"),
+    ])
+    def test_rules(self, signer, query, member):
+        refused(signer.send("POST", f"/runtimes/?{query}"), member)
+
+    @pytest.mark.local
+    def test_command_line(self, server, filtered):
+        import json
+
+        prefix, ids = filtered
+        listed = json.loads(server.run(
+            "runtime", "list", "--output", "json", "--name-prefix", prefix, "--status", "ready", "--tag", "parity=1").stdout)
+        assert [r["agentRuntimeId"] for r in listed["agentRuntimes"]] == [ids[3], ids[1]]
+        assert server.run("runtime", "list", "--status", "done", check=False).returncode == 64

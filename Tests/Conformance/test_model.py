@@ -52,6 +52,8 @@ for side in (CREATE, UPDATE):
 intend("extra", "accepted when sent, since AWS now wants MMDSv2 (contract 20)", f"{CREATE}.metadataConfiguration")
 intend("extra", NEWER, "DeleteAgentRuntime.input.agentRuntimeVersion", "DeleteAgentRuntime.output.agentRuntimeVersion",
        "InvokeAgentRuntime.input.mcpMethod", "InvokeAgentRuntime.input.mcpName")
+for operation in ("ListAgentRuntimes", "ListAgentRuntimeEndpoints"):
+    intend("extra", "a filter of ours, by query parameter", *(f"{operation}.input.{m}" for m in ("namePrefix", "status", "tags")))
 for operation in ("ListAgentRuntimes", "ListAgentRuntimeVersions"):
     intend("required", "left out when unset: the model's own minimum length is 1",
            f"{operation}.output.agentRuntimes[].description")
@@ -143,7 +145,8 @@ def compare_members(path, ours, our, theirs, their, found):
 
 
 def test_operations(ours, theirs):
-    expected = {name for name in theirs["control"]["operations"] if "AgentRuntime" in name}
+    ours_to_have = ("AgentRuntime", "TagResource", "UntagResource", "ListTagsForResource", "ResourcePolicy", "WorkloadIdentit")
+    expected = {name for name in theirs["control"]["operations"] if any(word in name for word in ours_to_have)}
     names = {operation["name"] for operation in ours["operations"]}
     assert expected <= names
     for operation in ours["operations"]:

@@ -81,6 +81,100 @@ struct PagingTests {
         }
     }
 
+    @Test func filteredRuntimesComeInTheSameOrder() async throws {
+        try await withStore { store in
+            for index in 0..<12 {
+                let made = try await store.testRuntime(c, name: index % 2 == 0 ? "even\(index)" : "odd\(index)")
+                let tags = ["third": "\(index % 3)", "all": "yes"]
+                _ = try await store.transaction(c) { try await store.tagsMerge(c, in: $0, .runtime(made.runtime.id), tags) }
+                if index >= 8 {
+                    _ = try await store.transaction(c) {
+                        try await store.runtimeTransition(c, in: $0, runtime: made.runtime.id, event: .updateRequested)
+                    }
+                }
+            }
+            func names(_ filter: ListFilter, size: Int) async throws -> [String] {
+                var names: [String] = []
+                var token: String?
+                repeat {
+                    let page = try await store.runtimeList(c, page: PageRequest(maxResults: size, nextToken: token), filter: filter)
+                    #expect(page.items.count <= size && (page.items.count == size || page.nextToken == nil))
+                    names += page.items.map(\.runtime.name)
+                    token = page.nextToken
+                } while token != nil
+                return names
+            }
+            let filters: [(ListFilter, [String])] = [
+                (ListFilter(namePrefix: "even"), ["even10", "even8", "even6", "even4", "even2", "even0"]),
+                (ListFilter(namePrefix: "odd1"), ["odd11", "odd1"]), (ListFilter(namePrefix: "Even"), []),
+                (ListFilter(namePrefix: "%"), []),
+                (ListFilter(status: [.updating]), ["odd11", "even10", "odd9", "even8"]),
+                (ListFilter(namePrefix: "odd", status: [.updating, .creating]), ["odd11", "odd9"]),
+                (ListFilter(tags: ["third": "0"]), ["odd9", "even6", "odd3", "even0"]),
+                (ListFilter(status: [.ready], tags: ["third": "0", "all": "yes"]), ["even6", "odd3", "even0"]),
+                (ListFilter(tags: ["third": "0", "all": "no"]), []), (ListFilter(tags: ["third": ""]), []),
+            ]
+            for (filter, expected) in filters {
+                for size in [1, 2, 3, 100] { #expect(try await names(filter, size: size) == expected, "\(filter)") }
+            }
+            #expect(try await names(ListFilter(), size: 5).count == 12)
+        }
+    }
+
+    @Test func filteredEndpoints() async throws {
+        try await withStore { store in
+            let made = try await store.testRuntime(c)
+            for name in ["prod1", "prod2", "beta", "prod3"] {
+                _ = try await store.transaction(c) { tx in
+                    try await store.endpointInsert(
+                        c, in: tx, runtime: made.runtime, name: name, endpointID: WireID.make(name: name), target: 1,
+                        tags: ["stage": String(name.prefix(4))])
+                }
+            }
+            func names(_ filter: ListFilter, size: Int) async throws -> [String] {
+                var names: [String] = []
+                var token: String?
+                repeat {
+                    let page = try await store.endpointList(
+                        c, runtimeID: made.runtime.runtimeID, page: PageRequest(maxResults: size, nextToken: token), filter: filter)
+                    names += page.items.map(\.name)
+                    token = page.nextToken
+                } while token != nil
+                return names
+            }
+            for size in 1...5 {
+                #expect(try await names(ListFilter(namePrefix: "prod"), size: size) == ["prod1", "prod2", "prod3"])
+                #expect(try await names(ListFilter(status: [.creating]), size: size) == ["beta", "prod1", "prod2", "prod3"])
+                #expect(try await names(ListFilter(status: [.ready]), size: size) == ["DEFAULT"])
+                #expect(try await names(ListFilter(tags: ["stage": "beta"]), size: size) == ["beta"])
+                #expect(try await names(ListFilter(namePrefix: "prod", tags: ["stage": "beta"]), size: size) == [])
+            }
+        }
+    }
+
+    @Test func tokensAreGoodForTheirFilterAlone() async throws {
+        try await withStore { store in
+            for index in 0..<4 { _ = try await store.testRuntime(c, name: "r\(index)") }
+            let filter = ListFilter(namePrefix: "r", status: [.ready, .updating])
+            let token = try #require(try await store.runtimeList(c, page: PageRequest(maxResults: 1), filter: filter).nextToken)
+            func next(_ filter: ListFilter) async throws -> Int {
+                try await store.runtimeList(c, page: PageRequest(maxResults: 9, nextToken: token), filter: filter).items.count
+            }
+            #expect(try await next(filter) == 3)
+            #expect(try await next(ListFilter(namePrefix: "r", status: [.updating, .ready, .ready])) == 3)
+            for other in [
+                ListFilter(), ListFilter(namePrefix: "r"), ListFilter(status: [.ready, .updating]), ListFilter(namePrefix: "r1"),
+                ListFilter(namePrefix: "r", status: [.ready, .updating], tags: ["a": ""]),
+            ] {
+                await #expect(throws: SignalboxError.self, "\(other)") { _ = try await next(other) }
+            }
+            let plain = try #require(try await store.runtimeList(c, page: PageRequest(maxResults: 1)).nextToken)
+            await #expect(throws: SignalboxError.self) {
+                try await store.runtimeList(c, page: PageRequest(maxResults: 1, nextToken: plain), filter: filter)
+            }
+        }
+    }
+
     @Test func tokensAreGoodForTheirListAlone() throws {
         let tokens = PageToken(secrets: try .test())
         let list = ["runtimes", "123456789012", "us-east-1"]

@@ -1,14 +1,23 @@
-/// Input of ListAgentRuntimeEndpoints.
+/// Input of ListAgentRuntimeEndpoints. The filters are Signalbox's own; see `ListFilter`.
 public struct ListAgentRuntimeEndpointsRequest: OperationInput {
     public var agentRuntimeId: String
     /// 1–100; 100 when absent.
     public var maxResults: Int?
     public var nextToken: String?
+    public var namePrefix: String?
+    public var status: [AgentRuntimeStatus]?
+    public var tags: [String: String]?
 
-    public init(agentRuntimeId: String, maxResults: Int? = nil, nextToken: String? = nil) {
+    public init(
+        agentRuntimeId: String, maxResults: Int? = nil, nextToken: String? = nil, namePrefix: String? = nil,
+        status: [AgentRuntimeStatus]? = nil, tags: [String: String]? = nil
+    ) {
         self.agentRuntimeId = agentRuntimeId
         self.maxResults = maxResults
         self.nextToken = nextToken
+        self.namePrefix = namePrefix
+        self.status = status
+        self.tags = tags
     }
 
     public static let schema = Schema.structure(
@@ -17,9 +26,11 @@ public struct ListAgentRuntimeEndpointsRequest: OperationInput {
             .required("agentRuntimeId", .agentRuntimeId, in: .path),
             .optional("maxResults", .maxResults, in: .query("maxResults")),
             .optional("nextToken", .nextToken, in: .query("nextToken")),
-        ])
+        ] + ListFilter.members)
 
     public static let operation = Operation.listAgentRuntimeEndpoints
+
+    public var filter: ListFilter { ListFilter(namePrefix: namePrefix, status: status, tags: tags) }
 }
 
 /// Output of ListAgentRuntimeEndpoints.

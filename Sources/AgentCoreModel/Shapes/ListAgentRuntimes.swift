@@ -1,12 +1,21 @@
-/// Input of ListAgentRuntimes.
+/// Input of ListAgentRuntimes. The filters are Signalbox's own; see `ListFilter`.
 public struct ListAgentRuntimesRequest: OperationInput {
     /// 1–100; 100 when absent.
     public var maxResults: Int?
     public var nextToken: String?
+    public var namePrefix: String?
+    public var status: [AgentRuntimeStatus]?
+    public var tags: [String: String]?
 
-    public init(maxResults: Int? = nil, nextToken: String? = nil) {
+    public init(
+        maxResults: Int? = nil, nextToken: String? = nil, namePrefix: String? = nil, status: [AgentRuntimeStatus]? = nil,
+        tags: [String: String]? = nil
+    ) {
         self.maxResults = maxResults
         self.nextToken = nextToken
+        self.namePrefix = namePrefix
+        self.status = status
+        self.tags = tags
     }
 
     public static let schema = Schema.structure(
@@ -14,9 +23,11 @@ public struct ListAgentRuntimesRequest: OperationInput {
         [
             .optional("maxResults", .maxResults, in: .query("maxResults")),
             .optional("nextToken", .nextToken, in: .query("nextToken")),
-        ])
+        ] + ListFilter.members)
 
     public static let operation = Operation.listAgentRuntimes
+
+    public var filter: ListFilter { ListFilter(namePrefix: namePrefix, status: status, tags: tags) }
 }
 
 /// Output of ListAgentRuntimes.

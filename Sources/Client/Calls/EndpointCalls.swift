@@ -3,9 +3,9 @@ import Platform
 
 /// Control-plane calls on endpoints.
 extension SignalboxClient {
-    /// All endpoints of a runtime.
-    public func endpointList(_ runtime: String) async throws -> [JSONValue] {
-        try await pages(path(runtime) + "runtime-endpoints/", member: "runtimeEndpoints")
+    /// All endpoints of a runtime that fit.
+    public func endpointList(_ runtime: String, filter: ListFilter = ListFilter()) async throws -> [JSONValue] {
+        try await pages(path(runtime) + "runtime-endpoints/", query: filter.query, member: "runtimeEndpoints")
     }
 
     public func endpointFetch(_ runtime: String, _ name: String) async throws -> JSONValue {

@@ -18,9 +18,9 @@ public struct RuntimeHandle: Sendable, Equatable {
 /// Control-plane calls on runtimes and versions. Answers are AWS-shaped JSON, so that members a newer
 /// server adds are kept.
 extension SignalboxClient {
-    /// All runtimes, through all pages.
-    public func runtimeList() async throws -> [JSONValue] {
-        try await pages("/runtimes/", member: "agentRuntimes")
+    /// All runtimes that fit, through all pages. A server that does not know filters returns all.
+    public func runtimeList(filter: ListFilter = ListFilter()) async throws -> [JSONValue] {
+        try await pages("/runtimes/", query: filter.query, member: "agentRuntimes")
     }
 
     /// All versions of a runtime, newest first.
@@ -72,7 +72,7 @@ extension SignalboxClient {
 
     /// The runtime of that name, if there is one.
     public func runtimeFind(name: String) async throws -> RuntimeHandle? {
-        let runtime = try await runtimeList().first { $0["agentRuntimeName"]?.string == name }
+        let runtime = try await runtimeList(filter: ListFilter(namePrefix: name)).first { $0["agentRuntimeName"]?.string == name }
         return try runtime.map {
             RuntimeHandle(id: try $0.required("agentRuntimeId"), arn: try $0.required("agentRuntimeArn"), name: name)
         }
@@ -119,11 +119,11 @@ extension SignalboxClient {
         return .object(request)
     }
 
-    func pages(_ path: String, member: String) async throws -> [JSONValue] {
+    func pages(_ path: String, query: [(String, String)] = [], member: String) async throws -> [JSONValue] {
         var all: [JSONValue] = []
         var token: String?
         repeat {
-            let page = try await json("POST", path, query: token.map { [("nextToken", $0)] } ?? [])
+            let page = try await json("POST", path, query: query + (token.map { [("nextToken", $0)] } ?? []))
             all += page[member]?.array ?? []
             token = page["nextToken"]?.string
         } while token != nil

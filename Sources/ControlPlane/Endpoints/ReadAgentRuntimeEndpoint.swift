@@ -22,7 +22,7 @@ extension ControlPlane {
         try Self.require(c, .listAgentRuntimeEndpoints, guarded)
         let page = try await store.endpointList(
             c, runtimeID: request.agentRuntimeId,
-            page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken))
+            page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken), filter: request.filter)
         return ListAgentRuntimeEndpointsResponse(
             runtimeEndpoints: page.items.map { AgentRuntimeEndpoint($0) }, nextToken: page.nextToken)
     }

@@ -24,7 +24,8 @@ extension ControlPlane {
     public func listAgentRuntimes(
         _ c: OperationContext, _ request: ListAgentRuntimesRequest
     ) async throws -> ListAgentRuntimesResponse {
-        let page = try await store.runtimeList(c, page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken))
+        let page = try await store.runtimeList(
+            c, page: PageRequest(maxResults: request.maxResults ?? 100, nextToken: request.nextToken), filter: request.filter)
         let items = page.items.map { item in
             AgentRuntime(
                 agentRuntimeArn: item.runtime.arn.description, agentRuntimeId: item.runtime.runtimeID,

@@ -1,3 +1,4 @@
+public import AgentCoreModel
 public import Platform
 public import PostgresClient
 
@@ -82,8 +83,10 @@ extension Store {
     }
 
     /// A runtime's endpoints: DEFAULT first, then by name. An unknown runtime has none (contract §2).
-    public func endpointList(_ c: OperationContext, runtimeID: String, page: PageRequest) async throws -> Page<EndpointRecord> {
-        let list = ["endpoints", c.account, c.region, runtimeID]
+    public func endpointList(
+        _ c: OperationContext, runtimeID: String, page: PageRequest, filter: ListFilter = ListFilter()
+    ) async throws -> Page<EndpointRecord> {
+        let list = ["endpoints", c.account, c.region, runtimeID] + filter.canonical
         var after = (isNamed: false, name: "")
         if let token = page.nextToken {
             let cursor = try pageTokens.cursor(of: token, list: list, count: 1)
@@ -96,9 +99,14 @@ extension Store {
                 failure_reason, description, generation, created_at, updated_at
             from endpoint_detail
             where runtime_id = $1 and account = $2 and region = $3 and (name <> 'DEFAULT', name collate "C") > ($4, $5)
+                and ($7::text is null or starts_with(name, $7)) and ($8::text[] is null or status = any($8))
+                and ($9::jsonb is null or tags @> $9)
             order by name <> 'DEFAULT', name collate "C" limit $6
             """,
-            [.text(runtimeID), .text(c.account), .text(c.region), .bool(after.isNamed), .text(after.name), .int(page.maxResults + 1)])
+            [
+                .text(runtimeID), .text(c.account), .text(c.region), .bool(after.isNamed), .text(after.name),
+                .int(page.maxResults + 1),
+            ] + Self.parameters(filter))
         return try decoding {
             let items = try result.rows.prefix(page.maxResults).map(EndpointRecord.init)
             guard result.rows.count > page.maxResults, let last = items.last else { return Page(items: items, nextToken: nil) }

@@ -522,7 +522,7 @@ create or replace view version_detail as
 """#),
         Migration(
             number: 3, name: "tags-identities-policies",
-            checksum: "325a57561213cc688918f90ee56bd83acaf63b582a3cf9e025ba97362a2d8f87",
+            checksum: "0222c5018fa8baedfced59c96cd516f8f8358ddb81a40b836160ed4ff1388b27",
             text: #"""
 -- Tags and resource policies of runtimes and endpoints; workload identities, one for each runtime there is.
 
@@ -587,7 +587,7 @@ create or replace view endpoint_detail as
     select e.id, e.runtime, r.runtime_id, r.account, r.region, r.name as runtime_name, e.endpoint_id, e.name,
         e.live_version, (e.target -> 0 ->> 'version')::integer as target_version, e.target,
         e.status, e.failure_reason, e.description, e.generation, e.created_at, e.updated_at,
-        e.policy, r.policy as runtime_policy, e.policy_revision
+        e.policy, r.policy as runtime_policy, e.policy_revision, e.tags
     from runtime_endpoint e
     join agent_runtime r on r.id = e.runtime;
 

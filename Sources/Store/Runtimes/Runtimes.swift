@@ -128,35 +128,4 @@ extension Store {
             """, [.int(runtime), .text(c.principal.accessKeyID), .text(c.requestID)])
         return try await tx.query("delete from agent_runtime where id = $1", [.int(runtime)]).affectedRows > 0
     }
-
-    /// The caller's runtimes, newest first.
-    public func runtimeList(_ c: OperationContext, page: PageRequest) async throws -> Page<RuntimeSummary> {
-        let list = ["runtimes", c.account, c.region]
-        var after: (micros: Int64?, id: Int64) = (nil, .max)
-        if let token = page.nextToken {
-            let cursor = try pageTokens.cursor(of: token, list: list, count: 2)
-            after = (Int64(cursor[0]), Int64(cursor[1]) ?? 0)
-        }
-        let result = try await runList(
-            c,
-            """
-            select r.id, r.runtime_id, r.account, r.region, r.name, r.status, r.failure_reason, r.last_version, r.created_at,
-                r.updated_at, (extract(epoch from r.created_at) * 1000000)::bigint as micros, v.configuration
-            from agent_runtime r
-            left join agent_runtime_version v on v.runtime = r.id and v.version = r.last_version
-            where r.account = $1 and r.region = $2
-                and (r.created_at, r.id) < (coalesce(timestamptz 'epoch' + $3 * interval '1 microsecond', 'infinity'), $4)
-            order by r.created_at desc, r.id desc limit $5
-            """, [.text(c.account), .text(c.region), .int(after.micros), .int(after.id), .int(page.maxResults + 1)])
-        return try decoding {
-            let items = try result.rows.prefix(page.maxResults).map { row in
-                let configuration = try row.bytesOrNil("configuration").map { try VersionConfiguration(canonicalBytes: $0) }
-                return RuntimeSummary(runtime: try RuntimeRecord(row), description: configuration?.description)
-            }
-            guard result.rows.count > page.maxResults else { return Page(items: items, nextToken: nil) }
-            let last = result.rows[page.maxResults - 1]
-            let cursor = ["\(try last.int("micros"))", "\(try last.int("id"))"]
-            return Page(items: items, nextToken: pageTokens.make(cursor: cursor, list: list))
-        }
-    }
 }

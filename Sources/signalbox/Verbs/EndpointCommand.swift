@@ -13,14 +13,16 @@ struct EndpointCommand: AsyncParsableCommand {
             discussion: """
                 EXAMPLES
                   signalbox endpoint list hello
+                  signalbox endpoint list hello --name-prefix prod
                 """)
 
         @OptionGroup var target: RuntimeArgument
+        @OptionGroup var filter: FilterOptions
         @OptionGroup var common: CommonOptions
         @OptionGroup var printing: OutputOptions
 
         func run(_ client: SignalboxClient, _ output: Output) async throws {
-            let endpoints = try await client.endpointList(client.runtimeResolve(target.runtime).id)
+            let endpoints = try await client.endpointList(client.runtimeResolve(target.runtime).id, filter: filter.filter)
             output.emit(.object(["runtimeEndpoints": .array(endpoints)])) { .endpoints(endpoints) }
         }
     }

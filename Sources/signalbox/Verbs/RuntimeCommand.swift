@@ -14,13 +14,15 @@ struct RuntimeCommand: AsyncParsableCommand {
                 EXAMPLES
                   signalbox runtime list
                   signalbox runtime list --output json
+                  signalbox runtime list --status READY --tag team=search
                 """)
 
+        @OptionGroup var filter: FilterOptions
         @OptionGroup var common: CommonOptions
         @OptionGroup var printing: OutputOptions
 
         func run(_ client: SignalboxClient, _ output: Output) async throws {
-            let runtimes = try await client.runtimeList()
+            let runtimes = try await client.runtimeList(filter: filter.filter)
             output.emit(.object(["agentRuntimes": .array(runtimes)])) { .runtimes(runtimes) }
         }
     }

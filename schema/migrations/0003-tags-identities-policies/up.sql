@@ -61,6 +61,6 @@ create or replace view endpoint_detail as
     select e.id, e.runtime, r.runtime_id, r.account, r.region, r.name as runtime_name, e.endpoint_id, e.name,
         e.live_version, (e.target -> 0 ->> 'version')::integer as target_version, e.target,
         e.status, e.failure_reason, e.description, e.generation, e.created_at, e.updated_at,
-        e.policy, r.policy as runtime_policy, e.policy_revision
+        e.policy, r.policy as runtime_policy, e.policy_revision, e.tags
     from runtime_endpoint e
     join agent_runtime r on r.id = e.runtime;
