@@ -140,4 +140,72 @@ enum Sample {
             try RequestDecoder.decode(ListAgentRuntimesRequest.self, query: [("maxResults", text)])
         }
     }
+
+    private func failures(_ changes: [String: JSONValue?]) -> [String] {
+        do {
+            _ = try Sample.decode(changes)
+            return []
+        } catch {
+            guard case .validation(_, let fields) = error.kind else { return ["\(error)"] }
+            return fields.map(\.name)
+        }
+    }
+
+    /// Constraints of single members and rules across members, in one answer.
+    @Test func everythingWrongIsToldAtOnce() {
+        let lifecycle: JSONValue = ["idleRuntimeSessionTimeout": 901, "maxLifetime": 900]
+        #expect(
+            failures([
+                "agentRuntimeName": "no-hyphens", "agentRuntimeArtifact": nil, "roleArn": 5, "lifecycleConfiguration": lifecycle,
+                "tags": ["aws:x": "y"], "requestHeaderConfiguration": ["requestHeaderAllowlist": ["Cookie"]],
+                "environmentVariables": ["A": "a\u{1}"],
+            ]) == [
+                "agentRuntimeName", "agentRuntimeArtifact", "roleArn", "requestHeaderConfiguration.requestHeaderAllowlist",
+                "lifecycleConfiguration.idleRuntimeSessionTimeout", "environmentVariables", "tags",
+            ])
+        let message = Sample.failure(["agentRuntimeName": "no-hyphens", "lifecycleConfiguration": lifecycle])
+        #expect(message.hasPrefix("2 validation errors detected: Value 'no-hyphens' at 'agentRuntimeName'"))
+        #expect(message.hasSuffix("; idleRuntimeSessionTimeout must be less than or equal to maxLifetime"))
+    }
+
+    /// What a broken member would have said is not guessed.
+    @Test func rulesThatNeedABrokenMemberAreLeftOut() {
+        let efs: JSONValue = [
+            [
+                "efsAccessPoint": [
+                    "accessPointArn": "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-01234567", "mountPath": "/mnt/a",
+                ]
+            ]
+        ]
+        #expect(failures(["filesystemConfigurations": efs]) == ["filesystemConfigurations"])
+        #expect(
+            failures(["filesystemConfigurations": efs, "networkConfiguration": ["networkMode": "VPN"]]) == [
+                "networkConfiguration.networkMode"
+            ])
+        let headers: JSONValue = ["requestHeaderAllowlist": ["Authorization"]]
+        #expect(failures(["requestHeaderConfiguration": headers]) == ["requestHeaderConfiguration.requestHeaderAllowlist"])
+        #expect(failures(["requestHeaderConfiguration": headers, "authorizerConfiguration": 5]) == ["authorizerConfiguration"])
+        #expect(
+            failures(["lifecycleConfiguration": ["idleRuntimeSessionTimeout": 900, "maxLifetime": "60"]])
+                == ["lifecycleConfiguration.maxLifetime"])
+    }
+
+    @Test func theEnvironmentAsAWhole() throws {
+        let full: JSONValue = ["A": .string(String(repeating: "x", count: 4095))]
+        let over: JSONValue = ["A": .string(String(repeating: "x", count: 4000)), "é": .string(String(repeating: "x", count: 94))]
+        #expect(failures(["environmentVariables": full]) == [])
+        #expect(failures(["environmentVariables": over]) == ["environmentVariables"])
+        #expect(failures(["environmentVariables": over, "platformVersion": "V1"]) == ["environmentVariables"])
+        #expect(failures(["environmentVariables": over, "platformVersion": "V2"]) == [])
+        func update(_ version: JSONValue?) throws -> UpdateAgentRuntimeRequest {
+            var members = Sample.create
+            members["environmentVariables"] = over
+            members["platformVersion"] = version
+            return try RequestDecoder.decode(
+                UpdateAgentRuntimeRequest.self, path: ["agentRuntimeId": id], body: JSONValue.object(members).bytes())
+        }
+        #expect(throws: SignalboxError.self) { try update("V1") }
+        // The runtime's own platform version decides.
+        #expect(try update(nil).environmentVariables?.count == 2)
+    }
 }

@@ -44,6 +44,12 @@ class TestValidation:
         reply = put(signer, "/runtimes/", {"agentRuntimeName": "no-hyphens", "roleArn": "nobody"})
         refused(reply, "agentRuntimeName", "agentRuntimeArtifact", "roleArn")
 
+    def test_constraints_and_rules_are_told_together(self, signer, good):
+        reply = put(signer, "/runtimes/", {
+            **good, "agentRuntimeName": "no-hyphens", "lifecycleConfiguration": {"idleRuntimeSessionTimeout": 900, "maxLifetime": 600},
+            "tags": {"aws:x": "y"}, "environmentVariables": {"K": "v" * 4096}})
+        refused(reply, "agentRuntimeName", "lifecycleConfiguration.idleRuntimeSessionTimeout", "tags", "environmentVariables")
+
     @pytest.mark.parametrize("change,names", [
         ({"roleArn": "arn:aws:iam::1:user/x"}, ["roleArn"]),
         ({"networkConfiguration": {"networkMode": "HOST"}}, ["networkMode"]),

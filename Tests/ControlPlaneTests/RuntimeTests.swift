@@ -50,6 +50,33 @@ struct RuntimeTests {
         }
     }
 
+    @Test func theEnvironmentsSizeIsThePlatforms() async throws {
+        try await Fixture.with { box in
+            let large = ["A": String(repeating: "x", count: 4096)]
+            let first = try await box.made("first")
+            var update = box.update(first)
+            update.environmentVariables = large
+            let request = update
+            try await refusal(
+                .validation(
+                    .fieldValidationFailed,
+                    EnvironmentRules.sizeFailures(large, platformVersion: nil).map { FieldFailure(name: $0.member, message: $0.message) })
+            ) {
+                _ = try await box.plane.updateAgentRuntime(box.c, request)
+            }
+            #expect(try await box.runtime(first).agentRuntimeVersion == "1")
+            // An update keeps the platform that it does not name.
+            var create = box.request("second")
+            create.platformVersion = "V2"
+            let second = try await box.plane.createAgentRuntime(box.c, create).agentRuntimeId
+            try await box.settled(second)
+            var kept = box.update(second)
+            kept.environmentVariables = large
+            _ = try await box.plane.updateAgentRuntime(box.c, kept)
+            #expect(try await box.settled(second).environmentVariables == large)
+        }
+    }
+
     @Test func whatMayPassIsTriedAgain() async throws {
         try await Fixture.with { box in
             box.preparer.away(1, times: 2)

@@ -124,6 +124,19 @@ import Testing
         }
     }
 
+    @Test func aListedHeaderHasAtMostFourKilobytes() async throws {
+        let agent = try await FakeAgent.always("{}")
+        let name = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-A"
+        try await withServer(agent, contract: AgentProfile(headerAllowlist: [name.lowercased()])) { server in
+            let most = String(repeating: "a", count: 4096)
+            #expect(try await one(server, invocation("{}", extra: "\(name): \(most)\r\n")).status == 200)
+            #expect(try await one(server, invocation("{}", extra: "X-Other: \(most)a\r\n")).status == 200)
+            let over = try await one(server, invocation("{}", extra: "\(name): \(most)a\r\n"))
+            #expect(over.status == 400 && over.text.contains("at '\(name)' failed to satisfy constraint"))
+            #expect(agent.requests.count == 2)
+        }
+    }
+
     @Test func slowAuthenticationAndPipelining() async throws {
         let agent = try await FakeAgent.start { request, channel in channel.send(FakeAgent.ok(request.text)) }
         try await withServer(agent, authenticator: FakeAuthenticator(isSlow: true)) { server in

@@ -54,7 +54,10 @@ public struct RequestDecoder: Sendable {
         var validator = Validator(options)
         validator.validateMembers(document, members, "")
         let failures = repeated + validator.failures
-        guard failures.isEmpty else { throw Self.error(failures, Input.operation) }
+        guard failures.isEmpty else {
+            let rules = Self.remainingRuleFailures(Input.self, document, failures, options)
+            throw Self.error(failures, rules, Input.operation)
+        }
 
         let input: Input
         do {
@@ -70,6 +73,37 @@ public struct RequestDecoder: Sendable {
                 fields: rules.map { FieldFailure(name: $0.member, message: $0.message) })
         }
         return input
+    }
+
+    /// Rules that the rest of a request breaks, besides the constraints that were broken: the caller is
+    /// to learn of everything at once. Members that broke one are left out; where that cannot be, they
+    /// are filled with something neutral, and what rules say of them does not count.
+    private static func remainingRuleFailures<Input: OperationInput>(
+        _ type: Input.Type, _ document: [String: JSONValue], _ failures: [FieldFailure], _ options: ValidationOptions
+    ) -> [RuleFailure] {
+        func top(_ path: String) -> Substring { path.prefix { $0 != "." } }
+        let broken = Set(failures.map { top($0.name) })
+        var rest = document
+        for member in Input.schema.members where broken.contains(member.name[...]) {
+            rest[member.name] = member.isRequired ? neutral(member.schema) : nil
+        }
+        guard let input = try? JSONValueDecoder.decode(Input.self, from: .object(rest)) else { return [] }
+        return input.ruleFailures(options).filter { failure in
+            !broken.contains(top(failure.member)) && failure.also.map { broken.contains($0[...]) } != true
+        }
+    }
+
+    private static func neutral(_ schema: Schema) -> JSONValue {
+        switch schema.kind {
+        case .string(_, _, let values): .string(values.first ?? "")
+        case .integer, .epochTimestamp: 0
+        case .boolean: false
+        case .timestamp: .string(WireTimestamp(milliseconds: 0).description)
+        case .list: []
+        case .structure(let members):
+            .object(Dictionary(members.filter(\.isRequired).map { ($0.name, neutral($0.schema)) }, uniquingKeysWith: { $1 }))
+        case .map, .union, .blob, .document: [:]
+        }
     }
 
     private static func repeated(_ name: String) -> FieldFailure {
@@ -102,13 +136,14 @@ public struct RequestDecoder: Sendable {
 
     /// An id that no resource can have is "not found" where ValidationException is not modelled
     /// (contract §4).
-    private static func error(_ failures: [FieldFailure], _ operation: Operation) -> SignalboxError {
+    private static func error(_ failures: [FieldFailure], _ rules: [RuleFailure], _ operation: Operation) -> SignalboxError {
         let pathNames = Set(operation.input.members.filter { $0.location == .path }.map(\.name))
         if !operation.errors.contains(.validation), failures.contains(where: { pathNames.contains($0.name) }) {
             return .notFound("The requested resource was not found.")
         }
-        let count = failures.count == 1 ? "1 validation error detected" : "\(failures.count) validation errors detected"
-        return .validation("\(count): \(failures.map(\.message).joined(separator: "; "))", fields: failures)
+        let all = failures + rules.map { FieldFailure(name: $0.member, message: $0.message) }
+        let count = all.count == 1 ? "1 validation error detected" : "\(all.count) validation errors detected"
+        return .validation("\(count): \(all.map(\.message).joined(separator: "; "))", fields: all)
     }
 
     private static func isSame(_ left: String, _ right: String) -> Bool {

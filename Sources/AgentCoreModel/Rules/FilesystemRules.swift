@@ -13,7 +13,10 @@ enum FilesystemRules {
         if s3Files > 2 { fail("filesystemConfigurations must not have more than 2 s3FilesAccessPoint") }
         if efs > 2 { fail("filesystemConfigurations must not have more than 2 efsAccessPoint") }
         if s3Files + efs > 0, networkMode != .vpc {
-            fail("s3FilesAccessPoint and efsAccessPoint require networkMode VPC")
+            failures.append(
+                RuleFailure(
+                    "filesystemConfigurations", also: "networkConfiguration",
+                    "s3FilesAccessPoint and efsAccessPoint require networkMode VPC"))
         }
 
         let paths = configurations.compactMap(\.mountPath).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }

@@ -25,7 +25,8 @@ public enum HeaderAllowlist {
                 problem = "Header '\(name)' in requestHeaderAllowlist is restricted"
             }
             if let problem {
-                failures.append(RuleFailure("requestHeaderConfiguration.requestHeaderAllowlist", problem))
+                failures.append(
+                    RuleFailure("requestHeaderConfiguration.requestHeaderAllowlist", also: "authorizerConfiguration", problem))
             }
         }
         return failures

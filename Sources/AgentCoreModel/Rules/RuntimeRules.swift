@@ -67,19 +67,39 @@ extension CreateAgentRuntimeRequest: RuntimeConfigurationInput {
                     "networkConfiguration.networkModeConfig.requireServiceS3Endpoint",
                     "requireServiceS3Endpoint must not be given when a runtime is created"))
         }
-        return failures + TagRules.failures(tags ?? [:])
+        return failures + EnvironmentRules.sizeFailures(environmentVariables ?? [:], platformVersion: platformVersion)
+            + TagRules.failures(tags ?? [:])
     }
 }
 
 extension UpdateAgentRuntimeRequest: RuntimeConfigurationInput {
-    public func ruleFailures(_ options: ValidationOptions) -> [RuleFailure] { sharedRuleFailures }
+    public func ruleFailures(_ options: ValidationOptions) -> [RuleFailure] {
+        // Without a platform version the runtime keeps the one it has, which the use case knows.
+        guard platformVersion != nil else { return sharedRuleFailures }
+        return sharedRuleFailures
+            + EnvironmentRules.sizeFailures(environmentVariables ?? [:], platformVersion: platformVersion)
+    }
 }
 
 extension CreateAgentRuntimeEndpointRequest {
     public func ruleFailures(_ options: ValidationOptions) -> [RuleFailure] { TagRules.failures(tags ?? [:]) }
 }
 
-enum EnvironmentRules {
+public enum EnvironmentRules {
+    /// Bytes of all keys and values together on platform V1 (contract §3).
+    static let maximumSize = 4096
+
+    /// - Parameter platformVersion: nil: the default, V1.
+    public static func sizeFailures(_ variables: [String: String], platformVersion: String?) -> [RuleFailure] {
+        let size = variables.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+        guard size > maximumSize, platformVersion == nil || platformVersion == "V1" else { return [] }
+        return [
+            RuleFailure(
+                "environmentVariables", also: "platformVersion",
+                "The environment variables have \(size) bytes in all, keys included; on platform V1 they may have \(maximumSize)")
+        ]
+    }
+
     /// Keys are named, values never. The first sentence is AWS's (contract §3).
     static func failures(_ variables: [String: String]) -> [RuleFailure] {
         var failures: [RuleFailure] = []

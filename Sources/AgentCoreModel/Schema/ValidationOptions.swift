@@ -13,9 +13,12 @@ public struct RuleFailure: Sendable, Equatable {
     /// The member that is best changed, dots between names.
     public var member: String
     public var message: String
+    /// A member at the top of the request that the rule looks at besides.
+    public var also: String?
 
-    public init(_ member: String, _ message: String) {
+    public init(_ member: String, also: String? = nil, _ message: String) {
         self.member = member
+        self.also = also
         self.message = message
     }
 }

@@ -14,6 +14,7 @@ extension ControlPlane {
             c, .updateAgentRuntime, of: request.agentRuntimeId, token: request.clientToken, request: unnamed
         ) { tx, runtime in
             let previous = try await store.versionFetch(c, in: tx, runtime: runtime.id)
+            try Self.checkEnvironmentSize(request, platformVersion: previous?.configuration.platformVersion)
             let (updated, version) = try await appendVersion(c, tx, runtime) {
                 NextVersion(
                     configuration: VersionConfiguration(request, previous: previous?.configuration),
@@ -25,6 +26,17 @@ extension ControlPlane {
                 workloadIdentityDetails: WorkloadIdentityDetails(updated.arn), agentRuntimeVersion: String(version.version),
                 createdAt: WireTimestamp(updated.createdAt), lastUpdatedAt: WireTimestamp(updated.updatedAt),
                 status: updated.status)
+        }
+    }
+
+    /// The rule that depends on a member which an update may leave as it is.
+    private static func checkEnvironmentSize(_ request: UpdateAgentRuntimeRequest, platformVersion: String?) throws(SignalboxError) {
+        let failures = EnvironmentRules.sizeFailures(
+            request.environmentVariables ?? [:], platformVersion: request.platformVersion ?? platformVersion)
+        guard failures.isEmpty else {
+            throw .validation(
+                failures.map(\.message).joined(separator: "; "),
+                fields: failures.map { FieldFailure(name: $0.member, message: $0.message) })
         }
     }
 

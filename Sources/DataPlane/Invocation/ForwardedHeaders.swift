@@ -90,6 +90,20 @@ struct ForwardedHeaders {
         }
     }
 
+    /// Bytes of the value of a header that an allow-list lets through (contract §9).
+    static let maximumListedValue = 4096
+
+    static func checkListed(_ headers: HTTPHeaders, _ agent: AgentProfile) throws(SignalboxError) {
+        guard !agent.headerAllowlist.isEmpty else { return }
+        for (name, value) in headers where value.utf8.count > maximumListedValue {
+            if agent.headerAllowlist.contains(where: { equalsIgnoringCase(name, $0) }),
+                !never.contains(where: { equalsIgnoringCase(name, $0) })
+            {
+                try check(value, member: name, length: 0...maximumListedValue)
+            }
+        }
+    }
+
     /// The head of the request to the agent, without its framing and the empty line.
     static func writeRequest(
         into out: inout ByteBuffer, agent: AgentProfile, found: Found, sessionID: String, requestID: String, headers: HTTPHeaders

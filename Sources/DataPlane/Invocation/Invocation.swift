@@ -234,6 +234,7 @@ final class Invocation: RequestReceiver {
 
     private func opened(_ session: Session) {
         self.session = session
+        do throws(SignalboxError) { try ForwardedHeaders.checkListed(head.headers, session.agent) } catch { return fail(error) }
         if let connection = lane.pool.checkOut(session.sandboxID) { return send(on: connection) }
         lane.pool.connect(session.sandboxID, port: session.agent.port) { [self] result in
             switch result {
