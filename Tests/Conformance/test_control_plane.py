@@ -149,8 +149,12 @@ class TestCreate:
 
     def test_container_artifact(self, control, workshop):
         artifact = {"containerConfiguration": {"containerUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/agent:1"}}
-        with pytest.raises(control.exceptions.ValidationException, match="(?i)container engine"):
-            workshop.create(artifact)
+        created = workshop.create(artifact)
+        assert created["status"] == "CREATING"
+        runtime = settled_runtime(control, created["agentRuntimeId"])
+        assert runtime["agentRuntimeArtifact"] == artifact
+        # This server has no container engine (Tests/Containers has servers with one).
+        assert runtime["status"] == "CREATE_FAILED" and "--docker-host off" in runtime["failureReason"]
 
     def test_without_the_object(self, control, workshop):
         for key, bucket in (("no/such/key.zip", None), ("key.zip", "no-such-bucket")):
