@@ -106,7 +106,15 @@ class Engine:
             self.process.wait(30)
         self.end_helpers()
         end_all(self._left())
+        # Podman makes its storage a mount of its own and leaves it.
+        for point in sorted(self._mounts(), reverse=True):
+            subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _mounts(self):
+        with open("/proc/self/mountinfo", encoding="utf-8") as file:
+            points = [line.split()[4] for line in file]
+        return [point for point in points if point.startswith(f"{self.directory}/")]
 
     def _left(self):
         """Processes of the engine that outlived it: those that name its directory."""
@@ -181,6 +189,8 @@ class Docker(Engine):
 
     name = "docker"
     containerd = None
+    #: Further arguments of dockerd.
+    extra = ()
 
     def __enter__(self):
         self.directory.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -204,7 +214,7 @@ class Docker(Engine):
         # Containers of ours have no network but what is added from outside, so it needs no bridge and touches no filter.
         return ["dockerd", "--data-root", str(self.directory / "data"), "--exec-root", str(self.directory / "run"),
                 "--host", self.url, "--containerd", self.containerd_socket, "--pidfile", str(self.directory / "pid"), "--group", "root",
-                "--bridge", "none", "--iptables=false", "--ip6tables=false"]
+                "--bridge", "none", "--iptables=false", "--ip6tables=false", *self.extra]
 
 
 class Podman(Engine):
