@@ -1,6 +1,8 @@
 """deploy/compose.yaml: Signalbox, its supervisor and PostgreSQL, each in a container."""
 
 import re
+import socket
+import subprocess
 import time
 
 import pytest
@@ -11,7 +13,8 @@ from processes import wait_for
 from runtimes import Workshop, session_id
 
 #: Bits of linux/capability.h.
-CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
+CAPABILITIES = {
+    "CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10, "NET_ADMIN": 12, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +70,13 @@ def test_it_is_published_on_loopback_alone(project):
     assert not project.docker.inspect(project.container("db"))["NetworkSettings"]["Ports"]
 
 
-def test_the_supervisor_has_what_it_needs_and_no_network(project):
+def test_the_supervisor_has_what_it_needs(project):
     fields = status(project, "supervisor", "signalbox")
     found = int(fields["CapEff"], 16)
     assert found == sum(1 << bit for bit in CAPABILITIES.values()), hex(found)
     assert fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
-    assert set(project.docker.inspect(project.container("supervisor"))["NetworkSettings"]["Networks"]) == {"none"}
+    networks = project.docker.inspect(project.container("supervisor"))["NetworkSettings"]["Networks"]
+    assert [name.rsplit("_", 1)[1] for name in networks] == ["outside"], "it shares a network with another container"
     # Whoever is not the server finds a closed door.
     assert project.exec("supervisor", "stat", "-c", "%U %a", "/run/signalbox/supervisor.sock", user="root") == "signalbox 600"
     log = project.docker.attempt("logs", project.container("supervisor"))
@@ -90,6 +94,21 @@ def test_agents_run_within_their_limits(project, runtime):
     assert limits == [str(2 << 30)] * 2
     for session in sessions:
         runtime.stop(session)
+
+
+def test_agents_reach_the_world_and_not_the_host(project, workshop):
+    """The world is an address of this test's own namespace; the host is the gateway of the supervisor's network."""
+    subprocess.run(["ip", "address", "add", "203.0.113.7/32", "dev", "lo"], check=True)
+    networks = project.docker.inspect(project.container("supervisor"))["NetworkSettings"]["Networks"]
+    gateway = next(iter(networks.values()))["Gateway"]
+    with socket.create_server(("0.0.0.0", 0), backlog=16) as world:
+        port = world.getsockname()[1]
+        runtime = workshop.runtime("probe")
+        session = session_id()
+        seen = runtime.invoke({"do": "look", "connect": [f"203.0.113.7:{port}", f"{gateway}:{port}", f"{gateway}:4747"]}, session=session)
+        runtime.stop(session)
+        assert {target for target, result in seen.items() if result == "connected"} == {f"203.0.113.7:{port}"}, (seen, project.logs())
+        runtime.delete()
 
 
 def test_nothing_of_an_agent_stays(project, workshop):
@@ -164,6 +183,7 @@ def test_no_capability_is_too_many(project, workshop, tmp_path, capability):
             runtime = workshop.runtime("untidy", seconds=15)
             session = session_id()
             runtime.invoke(session=session)
+            assert "way out" not in project.logs()
             runtime.stop(session)
             wait_for(lambda: not project.sandboxes(), 5, "the sandbox is left")
     finally:
