@@ -27,7 +27,8 @@ def container_of(engine, session):
     """The one container of a session that was just opened."""
     found = [c for c in engine.containers() if c["Labels"].get("signalbox.kind") == "session"]
     assert found, f"no container for {session}"
-    return engine.inspect(max(found, key=lambda c: c["Created"])["Id"])
+    # Numbers of sessions only rise.
+    return engine.inspect(max(found, key=lambda c: int(c["Labels"]["signalbox.session"]))["Id"])
 
 
 def status_of(text):
