@@ -68,7 +68,9 @@ public struct SupervisedHost: SandboxHost {
 
 extension HostedSandbox {
     init(_ status: SandboxStatus) {
-        self.init(id: status.id, labels: status.labels, isRunning: status.state == .running, exit: status.state.exit?.sentence)
+        // A frozen one is alive: it answers once it goes on.
+        let isRunning = status.state == .running || status.state == .paused
+        self.init(id: status.id, labels: status.labels, isRunning: isRunning, exit: status.state.exit?.sentence)
     }
 }
 
