@@ -74,7 +74,10 @@ public final class DockerClient: Sendable {
             request.body = .bytes(bytes, length: .known(Int64(bytes.count)))
         case .tar(let next):
             request.headers.add(name: "Content-Type", value: "application/x-tar")
-            request.body = .stream(AsyncThrowingStream(unfolding: next), length: .unknown)
+            let pieces = AsyncThrowingStream {
+                do { return try await next() } catch { throw UnreadableBody(reason: error) }
+            }
+            request.body = .stream(pieces, length: .unknown)
         }
         let response: HTTPClientResponse
         do {
@@ -85,16 +88,22 @@ public final class DockerClient: Sendable {
         } catch let error as HTTPClientError where error == .cancelled {
             throw CancellationError()
         } catch {
+            // Not the engine's fault.
+            if let body = error as? UnreadableBody { throw body.reason }
             throw DockerError.unreachable("The container engine at \(endpoint) does not answer: \(error)")
         }
         let status = Int(response.status.code)
         guard status < 300 else {
             let text = try await collected(response, limit: 1 << 20)
             let message = (try? JSONDecoder().decode(Refusal.self, from: Data(text)).message) ?? String(decoding: text, as: UTF8.self)
-            throw DockerError.refused(status: status, message: message)
+            // Podman has errors of which it says nothing.
+            let reason = message.isEmpty ? "the container engine answered \(status) without a reason" : message
+            throw DockerError.refused(status: status, message: reason)
         }
         return response
     }
+
+    private struct UnreadableBody: Error { var reason: any Error }
 
     private struct Refusal: Decodable { var message: String }
 

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-public import NIOCore
+import NIOCore
 import NIOHTTP1
 
 #if canImport(FoundationEssentials)
@@ -55,11 +55,7 @@ extension DockerClient {
     /// `nil`: no such image on the engine's host.
     public func imageInspect(_ reference: String) async throws -> Image? {
         do {
-            let path =
-                "/images/"
-                + reference.split(separator: "/", omittingEmptySubsequences: false).map { Self.segment(String($0)) }
-                .joined(separator: "/")
-            return try await fetch(Image.self, .GET, path + "/json")
+            return try await fetch(Image.self, .GET, Self.imagePath(reference) + "/json")
         } catch let error as DockerError where error.isNotFound {
             return nil
         }
@@ -93,47 +89,16 @@ extension DockerClient {
 
     /// Removes a name, and the image if it was its last.
     public func imageRemove(_ reference: String) async throws {
-        let path =
-            "/images/"
-            + reference.split(separator: "/", omittingEmptySubsequences: false).map { Self.segment(String($0)) }
-            .joined(separator: "/")
-        try await send(.DELETE, path, timeout: .seconds(60))
+        try await send(.DELETE, Self.imagePath(reference), timeout: .seconds(60))
     }
 
-    /// Builds a Dockerfile. Returns the image's id. Throws ``DockerError/failed(_:)`` with the failing step's own reason.
-    ///
-    /// - Parameters:
-    ///   - context: the next piece of a tar archive, `nil` at its end.
-    ///   - output: called with each line that the build prints.
-    public func imageBuild(
-        dockerfile: String, tag: String, arguments: [String: String] = [:], labels: [String: String] = [:],
-        registries: [String: RegistryCredentials] = [:], timeout: Duration,
-        context: @escaping @Sendable () async throws -> ByteBuffer?, output: (String) async -> Void
-    ) async throws -> String {
-        let encoder = JSONEncoder()
-        func text(_ values: [String: String]) throws -> String { String(decoding: try encoder.encode(values), as: UTF8.self) }
-        var headers: [(String, String)] = []
-        if !registries.isEmpty { headers.append(("X-Registry-Config", try RegistryCredentials.header(of: registries))) }
-        let response = try await stream(
-            .POST, "/build",
-            query: [
-                ("dockerfile", dockerfile), ("t", tag), ("buildargs", try text(arguments)), ("labels", try text(labels)), ("rm", "true"),
-                ("forcerm", "true"),
-            ], headers: headers, body: .tar(context), timeout: timeout)
-        var id: String?
-        try await messages(response) { message in
-            if let built = message.auxiliary?.id { id = built }
-            if let line = message.stream, !line.allSatisfy(\.isWhitespace) { await output(line) }
-            if let line = message.status { await output(line) }
-        }
-        // Not every version tells the id.
-        if id == nil { id = try await imageInspect(tag)?.id }
-        guard let id else { throw DockerError.unexpected("the build ended without an image") }
-        return id
+    /// The slashes of a reference stay as they are.
+    static func imagePath(_ reference: String) -> String {
+        "/images/" + reference.split(separator: "/", omittingEmptySubsequences: false).map { segment(String($0)) }.joined(separator: "/")
     }
 
     /// A stream of JSON objects; throws what it reports as an error.
-    private func messages(_ response: HTTPClientResponse, _ take: (StreamMessage) async -> Void) async throws {
+    func messages(_ response: HTTPClientResponse, _ take: (StreamMessage) async -> Void) async throws {
         var pending = ByteBuffer()
         let decoder = JSONDecoder()
         func handle(_ line: ByteBufferView) async throws {
@@ -142,7 +107,9 @@ extension DockerClient {
                 throw DockerError.unexpected(
                     "the container engine's answer can't be read: \(String(decoding: line, as: UTF8.self).prefix(200))")
             }
-            if let error = message.error ?? message.errorDetail?.message { throw DockerError.failed(error) }
+            if let error = message.error ?? message.errorDetail?.message {
+                throw DockerError.failed(error.trimmingCharacters(in: .whitespacesAndNewlines))
+            }
             await take(message)
         }
         do {
@@ -167,7 +134,7 @@ extension DockerClient {
     }
 }
 
-/// One object of the stream that a pull or a build answers.
+/// One object of the stream that a pull, a push or a build answers.
 struct StreamMessage: Decodable {
     struct Detail: Decodable {
         var message: String?
@@ -176,8 +143,15 @@ struct StreamMessage: Decodable {
     }
 
     struct Auxiliary: Decodable {
+        /// Of a build: the image's.
         var id: String?
-        enum CodingKeys: String, CodingKey { case id = "ID" }
+        /// Of a push: the manifest's.
+        var digest: String?
+
+        enum CodingKeys: String, CodingKey {
+            case id = "ID"
+            case digest = "Digest"
+        }
     }
 
     var stream: String?
@@ -194,14 +168,23 @@ struct StreamMessage: Decodable {
     }
 }
 
-/// How far a pull is, over all its layers.
+/// How far a pull or a push is, over all its layers.
 struct LayerProgress {
+    /// What is done, and the engine's word for its longest part.
+    enum Direction: String {
+        case pulling = "Downloading"
+        case pushing = "Pushing"
+    }
+
+    private let direction: Direction
     private var layers: [String: (current: Int64, total: Int64)] = [:]
     private var latest: String?
 
+    init(_ direction: Direction = .pulling) { self.direction = direction }
+
     mutating func take(_ message: StreamMessage) {
         latest = message.status ?? latest
-        guard let id = message.id, message.status == "Downloading", let detail = message.progressDetail, let current = detail.current
+        guard let id = message.id, message.status == direction.rawValue, let detail = message.progressDetail, let current = detail.current
         else { return }
         layers[id] = (current, max(detail.total ?? 0, current))
     }
@@ -209,7 +192,7 @@ struct LayerProgress {
     var sentence: String? {
         let current = layers.values.reduce(0) { $0 + $1.current }
         let total = layers.values.reduce(0) { $0 + $1.total }
-        if total > 0 { return "pulling: \(current >> 20) of \(total >> 20) MiB" }
-        return latest.map { "pulling: \($0)" }
+        if total > 0 { return "\(direction): \(current >> 20) of \(total >> 20) MiB" }
+        return latest.map { "\(direction): \($0)" }
     }
 }

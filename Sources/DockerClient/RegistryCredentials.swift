@@ -32,10 +32,13 @@ public struct RegistryCredentials: Sendable, Equatable {
             : Wire(identitytoken: identityToken, serveraddress: registry)
     }
 
+    /// What an engine looks for when it pulls the base images of a build: the registry, but for Docker Hub's historic address.
+    public var key: String { registry == "docker.io" ? "https://index.docker.io/v1/" : registry }
+
     /// For `X-Registry-Auth`: JSON in the URL's alphabet of base64.
     func header() throws -> String { Self.urlSafe(try JSONEncoder().encode(wire)) }
 
-    /// For `X-Registry-Config`, by registry.
+    /// For `X-Registry-Config`, by ``key``.
     static func header(of registries: [String: RegistryCredentials]) throws -> String {
         urlSafe(try JSONEncoder().encode(registries.mapValues(\.wire)))
     }
