@@ -88,8 +88,10 @@ extension ContainerEngine {
                 "The image \(reference) has \(image.size >> 20) MiB; at most \(settings.maximumImageSize >> 20) MiB are allowed.")
         }
         let id = image.id.hasPrefix("sha256:") ? image.id : "sha256:" + image.id
+        // Who names a manifest means it. Podman lists digests of its own beside it, which no registry knows.
+        let named = reference.digest.flatMap { $0 == id ? nil : "\(reference.name)@\($0)" }
         // A digest of another repository would be pulled under another name.
-        let source = (image.repositoryDigests ?? []).first { digest in
+        let source = ([named].compactMap { $0 } + (image.repositoryDigests ?? [])).first { digest in
             let digest = ImageReference(digest)
             return digest.isSameRepository(as: reference) && !digest.isLocal
         }
