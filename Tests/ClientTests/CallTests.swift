@@ -177,4 +177,28 @@ import Testing
         #expect(String(decoding: received[6].body, as: UTF8.self).contains("<Part><PartNumber>3</PartNumber><ETag>\"3\"</ETag></Part>"))
         #expect(received[3].header("x-amz-content-sha256")?.count == 64)
     }
+
+    /// A server of ours says what it does; another one, or AWS, does not know the question and is asked once.
+    @Test(arguments: [true, false])
+    func waitingTellsWhatTheServerDoes(_ isTold: Bool) async throws {
+        let count = Mutex(0)
+        let seen = Mutex<[String]>([])
+        let received = try await withFakeServer { request in
+            if request.path == "/_signalbox/v1/runtimes/a-0123456789/preparation" {
+                return isTold ? .json(#"{"preparation":"pulling: 3 of 40 MiB"}"#) : .json("{}", status: 404)
+            }
+            let turn = count.withLock { count in
+                count += 1
+                return count
+            }
+            return .json(turn < 3 ? #"{"status":"UPDATING"}"# : #"{"status":"READY"}"#)
+        } _: { url in
+            try await SignalboxClient.with(connection(url)) { client in
+                _ = try await client.runtimeWait("a-0123456789") { sentence in seen.withLock { $0.append(sentence) } }
+            }
+        }
+        let sentence = isTold ? "UPDATING, pulling: 3 of 40 MiB" : "UPDATING"
+        #expect(seen.withLock { $0 } == [sentence, sentence, "READY"])
+        #expect(received.filter { $0.path.hasSuffix("/preparation") }.count == (isTold ? 2 : 1))
+    }
 }

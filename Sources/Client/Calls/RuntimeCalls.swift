@@ -80,9 +80,42 @@ extension SignalboxClient {
 
     /// Waits until the runtime is READY and returns it. Throws ``ClientError/failed(_:)`` with its failure reason.
     ///
-    /// - Parameter onStatus: called for each reading.
-    public func runtimeWait(_ id: String, onStatus: @Sendable (String) -> Void = { _ in }) async throws -> JSONValue {
-        try await settle(what: "the runtime", onStatus: onStatus) { try await runtimeFetch(id) }
+    /// - Parameter onProgress: called for each reading with the status, and with what the server is doing, if it says so:
+    ///   "CREATING, pulling: 3 of 40 MiB".
+    public func runtimeWait(_ id: String, onProgress: (@Sendable (String) -> Void)? = nil) async throws -> JSONValue {
+        var asksFurther = onProgress != nil
+        return try await settle(what: "the runtime") {
+            let runtime = try await runtimeFetch(id)
+            let status = try runtime.required("status")
+            guard asksFurther, ["CREATING", "UPDATING"].contains(status) else {
+                onProgress?(status)
+                return runtime
+            }
+            switch try await preparation(id) {
+            case .text(let text): onProgress?("\(status), \(text)")
+            case .nothing: onProgress?(status)
+            case .unknown:
+                asksFurther = false
+                onProgress?(status)
+            }
+            return runtime
+        }
+    }
+
+    private enum Preparation {
+        case text(String)
+        case nothing
+        /// The server does not have this operation, or not for this key.
+        case unknown
+    }
+
+    private func preparation(_ id: String) async throws -> Preparation {
+        do {
+            let answer = try await json("GET", "/_signalbox/v1/runtimes/\(PercentEncoding.encode(id))/preparation")
+            return answer["preparation"]?.string.map { .text($0) } ?? .nothing
+        } catch let error as ClientError where error.status.map({ (400..<500).contains($0) }) ?? false {
+            return .unknown
+        }
     }
 
     /// Waits until the runtime is no more. Throws ``ClientError/failed(_:)`` when its deletion fails.
@@ -136,7 +169,7 @@ extension SignalboxClient {
 
     /// Polls until READY, ever more slowly up to a second.
     func settle(
-        what: String, onStatus: @Sendable (String) -> Void, _ fetch: () async throws -> JSONValue
+        what: String, onStatus: @Sendable (String) -> Void = { _ in }, _ fetch: () async throws -> JSONValue
     ) async throws -> JSONValue {
         var pause = Duration.milliseconds(50)
         while true {
