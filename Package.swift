@@ -103,9 +103,8 @@ let package = Package(
             name: "signalbox",
             dependencies: [
                 "Platform", "CLinux", "AgentCoreModel", "PostgresClient", "Store", "Artifacts", "DockerClient", "Sandboxing",
-                "Access",
-                "Provisioning", "ControlPlane", "DataPlane", "Server", "Client", argumentParser, configuration, logging,
-                serviceLifecycle, unixSignals,
+                "Access", "Provisioning", "ControlPlane", "DataPlane", "Server", "Client", argumentParser, configuration, crypto,
+                logging, nioCore, serviceLifecycle, unixSignals,
             ],
             swiftSettings: settings),
 
@@ -155,7 +154,8 @@ let package = Package(
             ]),
         tests("ClientTests", ["Client", "SigV4", "AgentCoreModel", hummingbird, httpTypes, logging, nioCore, nioHTTP1]),
         tests(
-            "SignalboxTests", ["signalbox", "Client", "AgentCoreModel", "Sandboxing", argumentParser, configuration, logging],
+            "SignalboxTests",
+            ["signalbox", "Client", "AgentCoreModel", "DockerClient", "Sandboxing", argumentParser, configuration, logging, nioCore],
             resources: [.copy("Golden")]),
     ]
 )

@@ -27,6 +27,8 @@ import Testing
         ["deploy", ".", "--name", "n", "--env", "A=b=c", "--env", "D="], ["invoke", "n", "-"],
         ["endpoint", "switch", "n", "prod", "--to", "2", "--wait"], ["dev", "--allow-failpoints", "--listen", "[::1]:0"],
         ["key", "create", "--account", "123456789012", "--role", "viewer"],
+        ["deploy", ".", "--name", "n", "--build-arg", "A=", "--push", "localhost:5000/n:1", "--docker-host", "unix:///s"],
+        ["deploy", "--image", "registry.example.com/n@sha256:00", "--name", "n"],
     ])
     func parses(_ arguments: [String]) throws {
         _ = try Signalbox.parseAsRoot(arguments)
@@ -34,6 +36,9 @@ import Testing
 
     @Test(arguments: [
         ["deploy", "."], ["deploy", ".", "--name", "n", "--env", "A"], ["deploy", ".", "--name", "n", "--env", "=b"],
+        ["deploy", "--name", "n"], ["deploy", ".", "--name", "n", "--image", "i"], ["deploy", ".", "--name", "n", "--build-arg", "A"],
+        ["deploy", "--name", "n", "--image", "i", "--push", "r/n"], ["deploy", ".", "--name", "n", "--archive", "--dockerfile", "D"],
+        ["deploy", ".", "--name", "n", "--push", "r/n@sha256:00"],
         ["endpoint", "switch", "n", "prod"], ["key", "create", "--account", "12"], ["serve", "--maximum-sessions", "x"], ["nothing"],
     ])
     func refuses(_ arguments: [String]) {

@@ -85,9 +85,11 @@ import Testing
         #expect(Interpreter("PYTHON_3_11").pythonVersion == "3.11")
     }
 
-    private let plan = DeploymentPlan(
-        bucket: "b", key: "hello/1.zip", interpreter: "PYTHON_3_11", entryPoint: ["main.py"],
-        defaultRole: "arn:aws:iam::123456789012:role/signalbox")
+    private let plan = DeploymentPlan(artifact: Self.archive("1.zip"), defaultRole: "arn:aws:iam::123456789012:role/signalbox")
+
+    private static func archive(_ file: String, _ entryPoint: String = "main.py") -> DeploymentPlan.Artifact {
+        .archive(bucket: "b", key: "hello/" + file, interpreter: "PYTHON_3_11", entryPoint: [entryPoint])
+    }
 
     /// What GetAgentRuntime answers after this request, with what others configured.
     private func answer(_ request: [String: JSONValue]) -> JSONValue {
@@ -111,8 +113,9 @@ import Testing
         failed["status"] = "UPDATE_FAILED"
         #expect(!plan.isFulfilled(by: .object(failed)))
         for change: (inout DeploymentPlan) -> Void in [
-            { $0.key = "hello/2.zip" }, { $0.environment = ["A": "b"] }, { $0.description = "new" },
-            { $0.role = "arn:aws:iam::123456789012:role/other" }, { $0.entryPoint = ["other.py"] },
+            { $0.artifact = Self.archive("2.zip") }, { $0.environment = ["A": "b"] }, { $0.description = "new" },
+            { $0.role = "arn:aws:iam::123456789012:role/other" }, { $0.artifact = Self.archive("1.zip", "other.py") },
+            { $0.artifact = .image("localhost/a@sha256:00") },
         ] {
             var changed = plan
             change(&changed)
@@ -126,7 +129,7 @@ import Testing
         creation["roleArn"] = "arn:aws:iam::123456789012:role/own"
         creation["description"] = "old"
         var next = plan
-        next.key = "hello/2.zip"
+        next.artifact = Self.archive("2.zip")
         next.environment = ["CHANGE": "2", "ADD": "3"]
         next.removedEnvironment = ["DROP"]
         let update = next.update(of: answer(creation))
@@ -139,5 +142,17 @@ import Testing
         for member in ["agentRuntimeName", "status", "createdAt", "agentRuntimeVersion", "workloadIdentityDetails"] {
             #expect(update[member] == nil)
         }
+    }
+
+    @Test func anUpdateToAnImageKeepsTheRest() {
+        var next = plan
+        next.artifact = .image("localhost/signalbox/hello@sha256:00")
+        var creation = plan.creation(named: "hello")
+        creation["environmentVariables"] = ["KEEP": "1"]
+        let update = next.update(of: answer(creation))
+        #expect(update["agentRuntimeArtifact"] == ["containerConfiguration": ["containerUri": "localhost/signalbox/hello@sha256:00"]])
+        #expect(update["environmentVariables"] == ["KEEP": "1"])
+        #expect(update["authorizerConfiguration"] != nil)
+        #expect(next.isFulfilled(by: answer(update)))
     }
 }

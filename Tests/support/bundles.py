@@ -48,17 +48,27 @@ def example(name):
 
 
 def install(requirements):
-    """Installs a requirements file into a directory of the cache, atomically, and returns the directory."""
+    """Installs a requirements file into a directory of the cache and returns the directory."""
+    return _by_pip(requirements, "packages", ["install", "--no-compile", "--target"])
+
+
+def wheels(requirements):
+    """What pip needs to install a requirements file without a network: a directory of wheels."""
+    return _by_pip(requirements, "wheels", ["wheel", "--wheel-dir"])
+
+
+def _by_pip(requirements, kind, command):
+    """Lets pip fill a directory of the cache, once and atomically."""
     mark = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    target = places.CACHE / f"packages-{mark}"
+    target = places.CACHE / f"{kind}-{mark}"
     if target.is_dir():
         return target
-    unfinished = places.CACHE / f"packages-{mark}.{os.getpid()}"
+    unfinished = places.CACHE / f"{kind}-{mark}.{os.getpid()}"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-         "--target", str(unfinished), "--requirement", str(requirements)], check=True)
+        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *command, str(unfinished),
+         "--requirement", str(requirements)], check=True)
     unfinished.rename(target)
     return target
 

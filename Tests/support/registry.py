@@ -1,4 +1,4 @@
-"""A registry of images on loopback: as much of the distribution API as a pull needs, with or without a password."""
+"""A registry of images on loopback: as much of the distribution API as pulls and pushes need, with or without a password."""
 
 import base64
 import gzip
@@ -9,6 +9,8 @@ import json
 import platform
 import tarfile
 import threading
+import urllib.parse
+import uuid
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -37,7 +39,10 @@ class Registry:
         self.password = password
         self.blobs = {}
         self.manifests = {}
+        #: Media types of manifests that were pushed to us, by digest.
+        self.kinds = {}
         self.tags = {}
+        self.uploads = {}
         self.requests = []
         #: Seconds that a blob is held back, so that a pull can be watched.
         self.delay = 0
@@ -49,7 +54,7 @@ class Registry:
             def do_GET(self):
                 registry.answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_PATCH = do_PUT = do_GET
 
             def log_message(self, *_):
                 pass
@@ -91,6 +96,7 @@ class Registry:
         return digest(config), digest(manifest)
 
     def answer(self, handler):
+        body = self.body(handler)
         self.requests.append((handler.command, handler.path))
         if self.password:
             wanted = "Basic " + base64.b64encode(":".join(self.password).encode()).decode()
@@ -100,17 +106,54 @@ class Registry:
         parts = handler.path.split("?")[0].strip("/").split("/")
         if parts == ["v2"]:
             return self.reply(handler, 200, b"{}", "application/json")
+        if handler.command in ("POST", "PATCH", "PUT"):
+            return self.take(handler, parts, body)
         kind, name, repository = parts[-2], parts[-1], "/".join(parts[1:-2])
         if kind == "manifests":
             found = self.manifests.get((repository, self.tags.get((repository, name), name)))
             if found:
-                return self.reply(handler, 200, found, MANIFEST)
+                return self.reply(handler, 200, found, self.kinds.get(digest(found), MANIFEST))
             return self.reply(handler, 404, error("MANIFEST_UNKNOWN", "manifest unknown"), "application/json")
         if kind == "blobs" and name in self.blobs:
             if self.delay:
                 threading.Event().wait(self.delay)
             return self.reply(handler, 200, self.blobs[name], "application/octet-stream", digest_of=name)
         self.reply(handler, 404, error("BLOB_UNKNOWN", "blob unknown"), "application/json")
+
+    def take(self, handler, parts, body):
+        """A push: blobs as uploads in one piece or several, then the manifest."""
+        if parts[-2] == "manifests":
+            repository, name = "/".join(parts[1:-2]), parts[-1]
+            self.manifests[(repository, digest(body))] = body
+            self.kinds[digest(body)] = handler.headers["Content-Type"]
+            if not name.startswith("sha256:"):
+                self.tags[(repository, name)] = digest(body)
+            return self.reply(handler, 201, b"", "text/plain", digest_of=digest(body))
+        where = "/" + "/".join(parts)
+        if handler.command == "POST":
+            where = f"{where}/{uuid.uuid4()}"
+            self.uploads[where] = b""
+        self.uploads[where] += body
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(handler.path).query)
+        if "digest" not in query:
+            end = max(0, len(self.uploads[where]) - 1)
+            return self.reply(handler, 202, b"", "text/plain", {"Location": where, "Range": f"0-{end}"})
+        data, wanted = self.uploads.pop(where), query["digest"][0]
+        if digest(data) != wanted:
+            return self.reply(handler, 400, error("DIGEST_INVALID", "provided digest did not match uploaded content"), "application/json")
+        self.blobs[wanted] = data
+        self.reply(handler, 201, b"", "text/plain", {"Location": "/".join(where.split("/")[:-2] + [wanted])}, digest_of=wanted)
+
+    @staticmethod
+    def body(handler):
+        if handler.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        pieces = []
+        while size := int(handler.rfile.readline().split(b";")[0], 16):
+            pieces.append(handler.rfile.read(size))
+            handler.rfile.readline()
+        handler.rfile.readline()
+        return b"".join(pieces)
 
     @staticmethod
     def reply(handler, status, body, kind, headers=None, digest_of=None):

@@ -158,6 +158,16 @@ struct SandboxOptions: SettingOptions {
     }
 }
 
+/// The container engine of a command that builds.
+struct EngineOptions: SettingOptions {
+    @Option(
+        help: ArgumentHelp(
+            "Container engine that builds: unix:///PATH or tcp://HOST:PORT. Found by itself by default.", valueName: "address"))
+    var dockerHost: String?
+
+    var flags: [String: ConfigValue] { .flags([(.dockerHost, dockerHost)]) }
+}
+
 /// Of a supervisor whose server is another user.
 struct ServerUserOptions: SettingOptions {
     @Option(

@@ -2,10 +2,14 @@ import AgentCoreModel
 
 /// What a deployment wants a runtime to be: a pure function of the options and of what is there.
 struct DeploymentPlan: Sendable, Equatable {
-    var bucket: String
-    var key: String
-    var interpreter: String
-    var entryPoint: [String]
+    enum Artifact: Sendable, Equatable {
+        /// In the object store, for an interpreter of the server's.
+        case archive(bucket: String, key: String, interpreter: String, entryPoint: [String])
+        /// A container image's reference.
+        case image(String)
+    }
+
+    var artifact: Artifact
     /// Variables to add or change; the others stay.
     var environment: [String: String] = [:]
     /// Variables to take away.
@@ -48,13 +52,7 @@ struct DeploymentPlan: Sendable, Equatable {
 
     private func change(of present: [String: JSONValue]) -> [String: JSONValue] {
         var request = present
-        let object: JSONValue = .object(["bucket": .string(bucket), "prefix": .string(key)])
-        request["agentRuntimeArtifact"] = .object([
-            "codeConfiguration": .object([
-                "code": .object(["s3": object]), "runtime": .string(interpreter),
-                "entryPoint": .array(entryPoint.map { .string($0) }),
-            ])
-        ])
+        request["agentRuntimeArtifact"] = artifactMember
         request["roleArn"] = role.map { .string($0) } ?? present["roleArn"] ?? .string(defaultRole)
         if let description { request["description"] = .string(description) }
         var variables = present["environmentVariables"]?.object ?? [:]
@@ -62,5 +60,20 @@ struct DeploymentPlan: Sendable, Equatable {
         for name in removedEnvironment { variables[name] = nil }
         request["environmentVariables"] = variables.isEmpty ? nil : .object(variables)
         return request
+    }
+
+    private var artifactMember: JSONValue {
+        switch artifact {
+        case .archive(let bucket, let key, let interpreter, let entryPoint):
+            let object: JSONValue = .object(["bucket": .string(bucket), "prefix": .string(key)])
+            return .object([
+                "codeConfiguration": .object([
+                    "code": .object(["s3": object]), "runtime": .string(interpreter),
+                    "entryPoint": .array(entryPoint.map { .string($0) }),
+                ])
+            ])
+        case .image(let reference):
+            return .object(["containerConfiguration": .object(["containerUri": .string(reference)])])
+        }
     }
 }

@@ -1,6 +1,7 @@
 import AgentCoreModel
 import ArgumentParser
 import Client
+import DockerClient
 
 struct DeployCommand: ClientCommand {
     static let configuration = CommandConfiguration(
@@ -10,15 +11,22 @@ struct DeployCommand: ClientCommand {
             runtime or updates it, and returns once it is READY. What .signalboxignore lists stays out, as do .git,
             __pycache__, .venv and *.pyc. A folder that did not change makes no new version.
 
+            A folder with a Dockerfile or Containerfile is built to an image instead, by Docker or Podman, without what
+            .dockerignore lists, and the image is deployed by its digest. It is known to that engine alone, which has to
+            be the server's; with --push it goes to a registry, for servers on other hosts.
+
             An update keeps what is not given here: interpreter, entry point, variables, description, role and all
             that was configured by other means.
 
             EXAMPLES
               signalbox deploy examples/hello --name hello
               signalbox deploy . --name hello --env GREETING=Hi --endpoint prod
+              signalbox deploy examples/container --name container
+              signalbox deploy . --name hello --build-arg A=b --push registry.example.com/hello
+              signalbox deploy --image registry.example.com/hello:2 --name hello
             """)
 
-    @Argument(help: "Folder of the agent.", completion: .directory) var folder: String
+    @Argument(help: "Folder of the agent; none with --image.", completion: .directory) var folder: String?
     @Option(help: ArgumentHelp("Name of the runtime: letters, digits and _.", valueName: "name")) var name: String
     @Option(
         help: ArgumentHelp(
@@ -47,6 +55,8 @@ struct DeployCommand: ClientCommand {
     @Option(help: ArgumentHelp("What this version is.", valueName: "text")) var description: String?
     @Option(help: ArgumentHelp("Role to note on the version.", valueName: "arn")) var roleARN: String?
     @Flag(help: "Make a new version even if nothing changed.") var force = false
+    @OptionGroup(title: "Container images") var image: ImageOptions
+    @OptionGroup(title: "Container images") var engine: EngineOptions
     @OptionGroup var common: CommonOptions
     @OptionGroup var printing: OutputOptions
 
@@ -55,40 +65,32 @@ struct DeployCommand: ClientCommand {
             throw ValidationError("--env \(entry): expected KEY=VALUE")
         }
         if entryPoint.count > 2 { throw ValidationError("--entry-point can be given once or twice") }
+        guard (folder == nil) != (image.image == nil) else { throw ValidationError("give either a folder or --image") }
     }
 
     func run(_ client: SignalboxClient, _ output: Output) async throws {
         let progress = Progress()
-        let folder = try Folder(folder)
+        let source = try source()
         var current = try await present(client)
-        let code = current?["agentRuntimeArtifact"]?["codeConfiguration"]
-        let interpreter = try await interpreter(client, present: code?["runtime"]?.string)
-        let entryPoint = try entryPoint(in: folder, present: code?["entryPoint"]?.array?.compactMap(\.string))
         guard let account = client.connection.account else {
             throw CommandError("which account the access key belongs to is unknown; set AWS_ACCOUNT_ID")
         }
-
-        let plan = try await withTemporaryFolder { temporary in
-            let archive = try await pack(folder, for: interpreter, in: temporary, progress)
-            let plan = DeploymentPlan(
-                bucket: "signalbox-deployments-\(account)", key: "\(name)/\(archive.summary.sha256).zip",
-                interpreter: interpreter.runtime, entryPoint: entryPoint, environment: variables,
-                removedEnvironment: removedEnvironment, description: description, role: roleARN,
-                defaultRole: "arn:aws:iam::\(account):role/signalbox")
-            if force || current.map({ !plan.isFulfilled(by: $0) }) ?? true {
-                try await upload(archive, plan, client, progress)
+        let plan =
+            switch source {
+            case .archive(let folder): try await archivePlan(folder, present: current, client, account, progress)
+            case .build(let context): plan(.image(try await build(context, progress)), account: account)
+            case .image(let reference): plan(.image(reference), account: account)
             }
-            return plan
-        }
 
-        let isUnchanged = !force && current.map { plan.isFulfilled(by: $0) } ?? false
+        let isUnchanged = !isChange(plan, of: current)
         if !isUnchanged { current = try await change(plan, present: current, client, progress) }
         guard let current else { throw CommandError("\(name): the server's answer lacks the runtime") }
         let version = try current.required("agentRuntimeVersion")
         if let endpoint {
             try await point(endpoint, of: try current.required("agentRuntimeId"), to: version, client, progress)
         }
-        output.emit(current, sentence: "\(name): \(isUnchanged ? "unchanged, " : "")version \(version) READY")
+        let remark = isUnchanged && isMovable(source) ? " (--force deploys what the tag stands for now)" : ""
+        output.emit(current, sentence: "\(name): \(isUnchanged ? "unchanged, " : "")version \(version) READY\(remark)")
     }
 
     // MARK: Steps
@@ -104,21 +106,14 @@ struct DeployCommand: ClientCommand {
         }
     }
 
-    private func interpreter(_ client: SignalboxClient, present: String?) async throws -> Interpreter {
-        if let wanted = runtime ?? present { return Interpreter(wanted) }
-        guard let newest = Interpreter.newest(of: try await client.interpreters().keys) else {
-            throw CommandError("the server's host has no Python for agents; install python3 there")
-        }
-        return newest
+    func plan(_ artifact: DeploymentPlan.Artifact, account: String) -> DeploymentPlan {
+        DeploymentPlan(
+            artifact: artifact, environment: variables, removedEnvironment: removedEnvironment, description: description, role: roleARN,
+            defaultRole: "arn:aws:iam::\(account):role/signalbox")
     }
 
-    private func entryPoint(in folder: Folder, present: [String]?) throws -> [String] {
-        let entryPoint = entryPoint.isEmpty ? present ?? ["main.py"] : entryPoint
-        guard let file = entryPoint.last, folder.contains(file) else {
-            throw CommandError(
-                "\(folder.path) has no file \(entryPoint.last ?? ""), which is what would be run; name another by --entry-point")
-        }
-        return entryPoint
+    func isChange(_ plan: DeploymentPlan, of current: JSONValue?) -> Bool {
+        force || current.map { !plan.isFulfilled(by: $0) } ?? true
     }
 
     private var variables: [String: String] {
@@ -127,41 +122,6 @@ struct DeployCommand: ClientCommand {
                 let sides = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 return (String(sides[0]), String(sides[1]))
             }, uniquingKeysWith: { $1 })
-    }
-
-    private func pack(
-        _ folder: Folder, for interpreter: Interpreter, in temporary: String, _ progress: Progress
-    ) async throws -> Archive {
-        var packages: Folder?
-        if folder.contains("requirements.txt"), let version = interpreter.pythonVersion {
-            packages = try await progress.step("requirements.txt installed for Python \(version)") { step in
-                let target = try Folder.make(temporary + "/packages")
-                try await Requirements.install(
-                    folder.path + "/requirements.txt", into: target.path, version: version, step: step)
-                return target
-            }
-        }
-        return try await progress.step("packed") { step in
-            let archive = try Archive.pack(folder, packages: packages, to: temporary + "/archive.zip")
-            let files = archive.summary.fileCount == 1 ? "1 file" : "\(archive.summary.fileCount) files"
-            step.conclude("packed \(files), \(archive.summary.size.inBytes)")
-            return archive
-        }
-    }
-
-    private func upload(
-        _ archive: Archive, _ plan: DeploymentPlan, _ client: SignalboxClient, _ progress: Progress
-    ) async throws {
-        try await progress.step("uploaded to s3://\(plan.bucket)/\(plan.key)") { step in
-            try await client.bucketEnsure(plan.bucket)
-            // The key is the content: what is there under it is this archive.
-            if try await client.objectExists(plan.bucket, plan.key) { return step.conclude("uploaded before") }
-            try await archive.read { next in
-                try await client.objectPut(plan.bucket, plan.key, size: archive.summary.size, read: next) { sent in
-                    step.update("\(sent.inBytes) of \(archive.summary.size.inBytes)")
-                }
-            }
-        }
     }
 
     private func change(
@@ -175,12 +135,24 @@ struct DeployCommand: ClientCommand {
                     try await client.runtimeCreate(plan.creation(named: name))
                 }
             let version = try answer.required("agentRuntimeVersion")
-            let settled = try await client.runtimeWait(try answer.required("agentRuntimeId")) { status in
-                step.update("version \(version) \(status)")
+            let id = try answer.required("agentRuntimeId")
+            let settled: JSONValue
+            do {
+                settled = try await client.runtimeWait(id) { step.update("version \(version) \($0)") }
+            } catch ClientError.failed(let reason) {
+                throw CommandError(reason + hint(plan, reason))
             }
             step.conclude("\(name): version \(try settled.required("agentRuntimeVersion")) READY")
             return settled
         }
+    }
+
+    /// An image of this name can be had from no registry.
+    private func hint(_ plan: DeploymentPlan, _ reason: String) -> String {
+        guard case .image(let reference) = plan.artifact, ImageReference(reference).isLocal, reason.contains("pull \(reference)") else {
+            return ""
+        }
+        return "\nThe server's container engine does not have the image: build it on that engine, or --push it to a registry."
     }
 
     private func point(
@@ -196,12 +168,5 @@ struct DeployCommand: ClientCommand {
             }
             _ = try await client.endpointWait(runtime, endpoint) { step.update($0) }
         }
-    }
-}
-
-extension Folder {
-    fileprivate static func make(_ path: String) throws -> Folder {
-        try createFolder(path)
-        return try Folder(path)
     }
 }
