@@ -192,10 +192,13 @@ public struct EngineInformation: Decodable, Sendable {
     public var securityOptions: [String]?
     /// Podman's own.
     public var rootless: Bool?
+    /// `"1"` or `"2"`.
+    public var cgroupVersion: String?
 
     enum CodingKeys: String, CodingKey {
         case securityOptions = "SecurityOptions"
         case rootless = "Rootless"
+        case cgroupVersion = "CgroupVersion"
     }
 
     /// Whether its containers' root is an ordinary user of the host.

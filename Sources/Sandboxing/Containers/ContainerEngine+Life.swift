@@ -51,12 +51,20 @@ extension ContainerEngine {
             let handle = Descriptor(number)
             // Asked once the handle is held. An engine on another host, or one whose processes are hidden from us, has
             // other numbers.
-            guard let cgroup = System.readText("/proc/\(state.processID)/cgroup"), cgroup.contains(id) else {
+            guard Self.belongs(state.processID, to: id) else {
                 if clinux_pidfd_ended(number) != 0 { return nil }
                 throw Self.elsewhere(daemon)
             }
             return RunningContainer(id: id, processID: state.processID, handle: handle)
         }
+    }
+
+    /// Whether a process of this host is a container's first: by its cgroup's name, or by its parent's command line, which
+    /// in both engines (conmon, containerd-shim) holds the container's id. Without root there may be no cgroup of its own.
+    private static func belongs(_ pid: Int32, to id: String) -> Bool {
+        if System.readText("/proc/\(pid)/cgroup")?.contains(id) == true { return true }
+        guard let parent = ProcessIdentity.parent(of: pid) else { return false }
+        return System.readText("/proc/\(parent)/cmdline")?.contains(id) == true
     }
 
     private static func elsewhere(_ daemon: Daemon) -> SignalboxError {

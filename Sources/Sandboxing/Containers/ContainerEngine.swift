@@ -18,6 +18,8 @@ final class ContainerEngine: Sendable {
         let client: DockerClient
         let version: EngineVersion
         let isRootless: Bool
+        /// What it does not enforce, for people.
+        let warning: String?
     }
 
     let settings: ContainerSettings
@@ -89,7 +91,12 @@ final class ContainerEngine: Sendable {
         let client = try DockerClient(endpoint)
         do {
             let version = try await client.version()
-            return Daemon(client: client, version: version, isRootless: try await client.information().isRootless)
+            let information = try await client.information()
+            // Version 1 can't be handed to users: limits are dropped without a word.
+            let isUnlimited = information.isRootless && information.cgroupVersion == "1"
+            return Daemon(
+                client: client, version: version, isRootless: information.isRootless,
+                warning: isUnlimited ? "\(version.name) without root enforces no limits on control groups of version 1" : nil)
         } catch {
             await client.shutdown()
             throw error

@@ -46,7 +46,10 @@ extension SupervisorCore {
             throw SignalboxError.agentFailed(
                 "Archives can't run in an image (--code-image) where the server is another user than the supervisor.")
         }
-        let isRootless = try await containers.calling("ask the engine") { $0.isRootless }
+        let (isRootless, warning) = try await containers.calling("ask the engine") { ($0.isRootless, $0.warning) }
+        // The host's own cgroups are no matter of a container's.
+        record.warning = [specification.network == .public ? noWayOut ?? wayOut?.warning : nil, warning].compactMap { $0 }
+            .reduce(nil) { all, one in all.map { "\($0); \(one)" } ?? one }
         if !isRootless { record.userID = try userIDs?.take() }
         let (directory, work, userID, file) = (record.directory, record.work, record.userID, record.file)
         let resolverFile = specification.network == .public ? wayOut?.resolverFile : nil
