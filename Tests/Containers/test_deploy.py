@@ -118,7 +118,8 @@ def test_the_context(deploy, agent, images):
         (agent / name).write_text(name)
     (agent / "tool").chmod(0o755)
     (agent / ("deep" * 40)).write_text("long")
-    (agent / ".dockerignore").write_text("# what is left out\n*.key\ndata\n!data/keep.txt\nContainerfile\n")
+    # Docker leaves the file itself out only if it is told to.
+    (agent / ".dockerignore").write_text("# what is left out\n*.key\ndata\n!data/keep.txt\nContainerfile\n.dockerignore\n")
     (agent / "Dockerfile").unlink()
     program = (
         "import os, pathlib\n"
@@ -127,8 +128,6 @@ def test_the_context(deploy, agent, images):
         "assert os.path.islink('link') and not os.path.exists('link'), 'followed'\n"
         "assert os.readlink('inside') == 'main.py' and os.access('tool', os.X_OK) and not os.access('main.py', os.X_OK)\n"
         "print('the context is right')\n" % ("deep" * 40))
-    # Docker leaves .dockerignore out only if it is told to.
-    (agent / ".dockerignore").open("a").write(".dockerignore\n")
     dockerfile(agent, images, f'RUN ["{engines.interpreter()}", "-c", {json.dumps(program)}]', name="Containerfile")
     runtime, _, _ = deploy(unique(), agent)
     assert runtime.invoke()["version"] == "1"

@@ -5,7 +5,7 @@ import Testing
 @testable import signalbox
 
 @Suite struct BuildTests {
-    // What Docker itself says of each was read in its own tests (moby/patternmatcher).
+    // As Docker's own matcher has them (moby/patternmatcher).
     @Test(
         arguments: [
             ("a", "a", true), ("a", "ab", false), ("a", "b/a", false), ("/a", "a", true), ("a/", "a", true), ("./a/../b", "b", true),
