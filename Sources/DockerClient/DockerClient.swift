@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -10,13 +11,15 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Calls of the Docker Engine API, version 1.41, which Docker since 20.10 and Podman since 3.0 serve.
+/// Calls of the Docker Engine API, version 1.41 or later, which Docker since 20.10 and Podman since 3.0 serve.
 /// (docs.docker.com/engine/api/v1.41)
 ///
 /// Any number of tasks may use one at once. Every call throws ``DockerError`` or `CancellationError`.
 public final class DockerClient: Sendable {
     public let endpoint: DockerEndpoint
     private let http: HTTPClient
+    /// The version that paths name: the one written for here, or the oldest that the engine still takes.
+    private let apiVersion = Mutex("1.41")
 
     /// Connects with the first call. ``shutdown()`` must be called in the end.
     public init(_ endpoint: DockerEndpoint) throws(DockerError) {
@@ -61,7 +64,8 @@ public final class DockerClient: Sendable {
         _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = [], body: Body = .none,
         timeout: Duration?
     ) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: endpoint.baseURL + "/v1.41" + path + Self.encoded(query))
+        let prefix = path == Self.versionPath ? "" : "/v" + apiVersion.withLock { $0 }
+        var request = HTTPClientRequest(url: endpoint.baseURL + prefix + path + Self.encoded(query))
         request.method = method
         // A unix socket has no name of its own.
         request.headers.replaceOrAdd(name: "Host", value: "docker")
@@ -149,9 +153,23 @@ public final class DockerClient: Sendable {
 
     // MARK: The engine itself
 
-    /// Who answers.
+    private static let versionPath = "/version"
+
+    /// Who answers. To be asked first: an engine that has given up the API's version 1.41 (Docker since 29) is then spoken to
+    /// in the oldest that it takes, in which nothing used here differs.
     public func version() async throws -> EngineVersion {
-        try await fetch(EngineVersion.self, .GET, "/version", timeout: .seconds(5))
+        let version = try await fetch(EngineVersion.self, .GET, Self.versionPath, timeout: .seconds(5))
+        if let oldest = version.oldestAPI, Self.isNewer(oldest, than: "1.41") { apiVersion.withLock { $0 = oldest } }
+        return version
+    }
+
+    /// By numbers: 1.9 is older than 1.41. Only such versions may stand in a path.
+    static func isNewer(_ version: String, than other: String) -> Bool {
+        let numbers = [version, other].map { $0.split(separator: ".", omittingEmptySubsequences: false).map { UInt16($0) } }
+        guard let left = numbers[0] as? [UInt16], let right = numbers[1] as? [UInt16], left.count == 2, right.count == 2 else {
+            return false
+        }
+        return (left[0], left[1]) > (right[0], right[1])
     }
 
     public func information() async throws -> EngineInformation {
@@ -170,12 +188,15 @@ public struct EngineVersion: Decodable, Sendable {
     /// As in image references: `amd64`, `arm64`.
     public var architecture: String
     public var operatingSystem: String
+    /// Of the API, such as `1.44`.
+    public var oldestAPI: String?
     public var components: [Component]?
 
     enum CodingKeys: String, CodingKey {
         case version = "Version"
         case architecture = "Arch"
         case operatingSystem = "Os"
+        case oldestAPI = "MinAPIVersion"
         case components = "Components"
     }
 

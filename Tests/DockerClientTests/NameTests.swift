@@ -59,3 +59,14 @@ import Testing
         #expect(throws: DockerError.self) { try DockerEndpoint.candidates(environment: ["DOCKER_HOST": "nonsense"]) }
     }
 }
+
+@Suite struct VersionTests {
+    @Test func versionsAreNumbers() {
+        #expect(DockerClient.isNewer("1.44", than: "1.41"))
+        #expect(DockerClient.isNewer("2.0", than: "1.41"))
+        // Podman takes version 4.0.0 of its own API at least; that is no version of Docker's.
+        for other in ["1.41", "1.9", "1.24", "4.0.0", "", "1", "x.y", "1.44/../../x"] {
+            #expect(!DockerClient.isNewer(other, than: "1.41"))
+        }
+    }
+}
