@@ -79,7 +79,9 @@ actor LogCollector {
         }
         if stream.allowance < count {
             stream.withheld += count
-            stream.latest = Array(chunk[..<count])
+            // What fills the chunk needs nothing before it; the end of a flood may come in several small ones.
+            let kept = count == chunk.count ? [] : stream.latest
+            stream.latest = Array((kept + chunk[..<count]).suffix(chunk.count))
         } else {
             release(stream)
             stream.allowance -= count
