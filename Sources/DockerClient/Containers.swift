@@ -142,20 +142,16 @@ public struct ContainerCreation: Encodable, Sendable {
 public struct Container: Decodable, Sendable {
     public struct State: Decodable, Sendable {
         public var isRunning: Bool
-        public var isPaused: Bool
         public var outOfMemory: Bool
         /// On the engine's host; 0 when it does not run.
         public var processID: Int32
         public var exitCode: Int
-        public var error: String
 
         enum CodingKeys: String, CodingKey {
             case isRunning = "Running"
-            case isPaused = "Paused"
             case outOfMemory = "OOMKilled"
             case processID = "Pid"
             case exitCode = "ExitCode"
-            case error = "Error"
         }
     }
 

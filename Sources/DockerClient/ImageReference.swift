@@ -3,8 +3,6 @@
 public struct ImageReference: Sendable, Equatable, CustomStringConvertible {
     /// `docker.io` when none is named.
     public var registry: String
-    /// Whether the text named a registry.
-    public var namesRegistry: Bool
     /// Without registry: `library/python`.
     public var repository: String
     public var tag: String?
@@ -29,13 +27,11 @@ public struct ImageReference: Sendable, Equatable, CustomStringConvertible {
             let first = rest[..<slash]
             if first.contains(".") || first.contains(":") || first == "localhost" {
                 registry = String(first)
-                namesRegistry = true
                 repository = String(rest[rest.index(after: slash)...])
                 return
             }
         }
         registry = "docker.io"
-        namesRegistry = false
         repository = rest.contains("/") ? String(rest) : "library/\(rest)"
     }
 

@@ -14,18 +14,12 @@ public struct Image: Decodable, Sendable {
         /// `""`: root.
         public var user: String?
         public var environment: [String]?
-        public var entrypoint: [String]?
-        public var command: [String]?
-        public var workingDirectory: String?
         /// Name or number of the signal that asks it to end; `nil`: SIGTERM.
         public var stopSignal: String?
 
         enum CodingKeys: String, CodingKey {
             case user = "User"
             case environment = "Env"
-            case entrypoint = "Entrypoint"
-            case command = "Cmd"
-            case workingDirectory = "WorkingDir"
             case stopSignal = "StopSignal"
         }
     }
@@ -85,11 +79,6 @@ extension DockerClient {
 
     public func imageTag(_ id: String, repository: String, tag: String) async throws {
         try await send(.POST, "/images/\(Self.segment(id))/tag", query: [("repo", repository), ("tag", tag)])
-    }
-
-    /// Removes a name, and the image if it was its last.
-    public func imageRemove(_ reference: String) async throws {
-        try await send(.DELETE, Self.imagePath(reference), timeout: .seconds(60))
     }
 
     /// The slashes of a reference stay as they are.

@@ -5,17 +5,16 @@ import Testing
 @Suite struct ImageReferenceTests {
     @Test(
         arguments: [
-            ("python", "docker.io", false, "library/python", nil, nil),
-            ("me/agent:1", "docker.io", false, "me/agent", "1", nil),
-            ("localhost/agent:1", "localhost", true, "agent", "1", nil),
-            ("localhost:5000/agent", "localhost:5000", true, "agent", nil, nil),
-            ("ghcr.io/a/b:v1.2@sha256:00ff", "ghcr.io", true, "a/b", "v1.2", "sha256:00ff"),
-            ("registry:5000/x@sha256:00ff", "registry:5000", true, "x", nil, "sha256:00ff"),
-        ] as [(String, String, Bool, String, String?, String?)])
-    func isTakenApart(_ text: String, _ registry: String, _ names: Bool, _ repository: String, _ tag: String?, _ digest: String?) {
+            ("python", "docker.io", "library/python", nil, nil),
+            ("me/agent:1", "docker.io", "me/agent", "1", nil),
+            ("localhost/agent:1", "localhost", "agent", "1", nil),
+            ("localhost:5000/agent", "localhost:5000", "agent", nil, nil),
+            ("ghcr.io/a/b:v1.2@sha256:00ff", "ghcr.io", "a/b", "v1.2", "sha256:00ff"),
+            ("registry:5000/x@sha256:00ff", "registry:5000", "x", nil, "sha256:00ff"),
+        ] as [(String, String, String, String?, String?)])
+    func isTakenApart(_ text: String, _ registry: String, _ repository: String, _ tag: String?, _ digest: String?) {
         let reference = ImageReference(text)
         #expect(reference.registry == registry)
-        #expect(reference.namesRegistry == names)
         #expect(reference.repository == repository)
         #expect(reference.tag == tag)
         #expect(reference.digest == digest)

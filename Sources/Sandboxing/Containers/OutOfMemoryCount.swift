@@ -1,6 +1,11 @@
-/// The kernel's count of kills for want of memory in a container's cgroup. Not every engine tells of them.
+/// The kernel's count of kills for want of memory in a cgroup. Not every container engine tells of them.
 struct OutOfMemoryCount: Sendable {
     private let file: String
+
+    /// - Parameter directory: a cgroup of the memory controller.
+    init(cgroup directory: String, isUnified: Bool) {
+        file = directory + (isUnified ? "/memory.events" : "/memory.oom_control")
+    }
 
     /// `nil`: the process is in no cgroup of memory that can be read from here.
     init?(of pid: Int32) {
@@ -13,12 +18,11 @@ struct OutOfMemoryCount: Sendable {
             guard fields.count == 3 else { continue }
             let isUnified = fields[0] == "0"
             guard isUnified || fields[1].split(separator: ",").contains("memory") else { continue }
-            let name = isUnified ? "memory.events" : "memory.oom_control"
             for mount in Cgroups.mounts(in: mounts) where mount.isUnified == isUnified {
                 guard isUnified || mount.controllers.contains(.memory) else { continue }
-                let path = "\(mount.path)\(fields[2])/\(name)"
-                guard System.exists(path) else { continue }
-                file = path
+                let count = OutOfMemoryCount(cgroup: mount.path + fields[2], isUnified: isUnified)
+                guard System.exists(count.file) else { continue }
+                self = count
                 return
             }
         }

@@ -224,9 +224,7 @@ extension SupervisorCore {
         if let userID = file.userID { userIDs?.hold(userID) }
         records[record.id] = record
         guard let identity = file.first, let container = file.container, let handle = identity.open() else {
-            record.state = .exited(.reaped)
-            needsSweep = true
-            return
+            return containerEnded(record)
         }
         do {
             guard try enter(record, RunningContainer(id: container, processID: identity.pid, handle: handle)) else {
@@ -236,9 +234,7 @@ extension SupervisorCore {
         } catch {
             logger.warning("the container of sandbox \(record.id) can't be adopted: \(error)")
             _ = clinux_pidfd_signal(handle.number, SIGKILL)
-            record.state = .exited(.reaped)
-            needsSweep = true
-            return
+            return containerEnded(record)
         }
         let since = Self.lastWrite(directory) ?? file.startedAt.timeIntervalSince1970
         Task {

@@ -69,11 +69,7 @@ struct Cgroup: Sendable {
     /// How often the kernel killed in it for want of memory.
     func outOfMemoryKills() -> Int {
         for (path, hierarchy) in members where hierarchy.controllers.contains(.memory) {
-            let file = hierarchy.isUnified ? "/memory.events" : "/memory.oom_control"
-            for line in (System.readText(path + file) ?? "").split(separator: "\n") {
-                let words = line.split(separator: " ")
-                if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) ?? 0 }
-            }
+            return OutOfMemoryCount(cgroup: path, isUnified: hierarchy.isUnified).read()
         }
         return 0
     }
