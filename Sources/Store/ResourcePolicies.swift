@@ -7,6 +7,11 @@ public struct GuardedRuntime: Sendable, Equatable {
     public var runtime: RuntimeRecord
     public var policies: ResourcePolicies
 
+    init(runtime: RuntimeRecord, policies: ResourcePolicies) {
+        self.runtime = runtime
+        self.policies = policies
+    }
+
     init(_ row: Row, hasEndpoint: Bool) throws {
         runtime = try RuntimeRecord(row)
         policies = ResourcePolicies(
@@ -35,6 +40,42 @@ extension Store {
             where r.runtime_id = $1 and r.account = $2 and r.region = $3
             """, [.text(runtimeID), .text(c.account), .text(c.region), .text(endpoint)])
         return try decoding { try result.first.map { try GuardedRuntime($0, hasEndpoint: endpoint != nil) } }
+    }
+
+    /// The caller's runtime with one of its versions, the newest when `version` is nil. In one statement:
+    /// what reads poll for. nil: there is no such runtime; without a version: no such version.
+    public func runtimeFetchGuarded(
+        _ c: OperationContext, runtimeID: String, version: Int?
+    ) async throws -> (guarded: GuardedRuntime, version: VersionRecord?)? {
+        let result = try await run(
+            c,
+            """
+            select r.id as runtime_key, r.status as runtime_status, r.failure_reason as runtime_failure_reason, r.last_version,
+                r.created_at as runtime_created_at, r.updated_at as runtime_updated_at, r.policy,
+                v.id, r.id as runtime, r.runtime_id, r.account, r.region, r.name as runtime_name, v.version, v.configuration,
+                v.environment_ciphertext, v.environment_key_id, v.artifact, encode(a.sha256, 'hex') as artifact_sha256,
+                a.size as artifact_size, s.status, s.failure_reason, s.preparation, s.prepared_at, v.created_at, s.updated_at,
+                i.image_id, i.source as image_source
+            from agent_runtime r
+            left join agent_runtime_version v on v.runtime = r.id and v.version = coalesce($4::bigint::integer, r.last_version)
+            left join version_status s on s.version = v.id
+            left join artifact a on a.id = v.artifact
+            left join version_image i on i.version = v.id
+            where r.runtime_id = $1 and r.account = $2 and r.region = $3
+            """, [.text(runtimeID), .text(c.account), .text(c.region), .int(version)])
+        return try decoding {
+            guard let row = result.first else { return nil }
+            let runtime = RuntimeRecord(
+                id: try row.int("runtime_key"), runtimeID: try row.text("runtime_id"), account: try row.text("account"),
+                region: try row.text("region"), name: try row.text("runtime_name"), status: try row.status("runtime_status"),
+                failureReason: try row.textOrNil("runtime_failure_reason"), lastVersion: try row.number("last_version"),
+                createdAt: try row.timestamp("runtime_created_at"), updatedAt: try row.timestamp("runtime_updated_at"))
+            let policies = ResourcePolicies(
+                runtime: try row.textOrNil("policy").map { PolicyDocument(stored: $0) }, endpoint: nil, hasEndpoint: false)
+            return (
+                GuardedRuntime(runtime: runtime, policies: policies), try row.isNull("id") ? nil : try versionRecord(row)
+            )
+        }
     }
 
     /// The same, with the runtime's row locked: see `runtimeFetchForUpdate`. Changes of policies take

@@ -10,6 +10,7 @@ public struct Store: Sendable {
     public let postgres: PostgresClient
     public let secrets: SecretBox
     let pageTokens: PageToken
+    let configurations = ConfigurationCache()
 
     public init(postgres: PostgresClient, secrets: SecretBox) {
         self.postgres = postgres

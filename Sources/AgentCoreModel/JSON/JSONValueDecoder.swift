@@ -101,6 +101,23 @@ private struct KeyedTree<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         try Value(from: child(key))
     }
+    func decode(_ type: String.Type, forKey key: Key) throws -> String {
+        if case .string(let string) = members[key.stringValue] { return string }
+        return try child(key).decode(String.self)
+    }
+    func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? {
+        switch members[key.stringValue] {
+        case nil, .null: nil
+        case .string(let string): string
+        default: try child(key).decode(String.self)
+        }
+    }
+    func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
+        switch members[key.stringValue] {
+        case nil, .null: nil
+        case let value?: try Value(from: TreeDecoder(value: value, codingPath: codingPath + [key]))
+        }
+    }
     func nestedContainer<Nested: CodingKey>(
         keyedBy type: Nested.Type, forKey key: Key
     ) throws -> KeyedDecodingContainer<Nested> {

@@ -12,7 +12,7 @@ public enum JSONValueEncoder {
 extension JSONValue: Encodable {
     public func encode(to encoder: any Encoder) throws {
         if let tree = encoder as? TreeEncoder {
-            tree.slot.content = .value(self)
+            tree.slot.set(self)
             return
         }
         var container = encoder.singleValueContainer()
@@ -28,44 +28,60 @@ extension JSONValue: Encodable {
     }
 }
 
-/// One place of the tree while it is built; containers share it by reference.
+/// One place of the tree while it is built; containers share it by reference. Strings, numbers and
+/// booleans are stored as they come: most members are one, and a place of their own would cost more.
 private final class Slot {
-    enum Content {
+    private enum Kind { case single, array, object }
+    private enum Element {
         case value(JSONValue)
-        case array([Slot])
-        case object([String: Slot])
+        case slot(Slot)
     }
-    var content: Content = .value(.object([:]))
+    private var kind = Kind.object
+    private var single = JSONValue.null
+    private var members: [String: JSONValue] = [:]
+    private var nested: [(key: String, slot: Slot)] = []
+    private var elements: [Element] = []
 
     var value: JSONValue {
-        switch content {
-        case .value(let value): value
-        case .array(let slots): .array(slots.map(\.value))
-        case .object(let slots): .object(slots.mapValues(\.value))
+        switch kind {
+        case .single: return single
+        case .array:
+            return .array(
+                elements.map { element in
+                    switch element {
+                    case .value(let value): value
+                    case .slot(let slot): slot.value
+                    }
+                })
+        case .object:
+            var all = members
+            for (key, slot) in nested { all[key] = slot.value }
+            return .object(all)
         }
     }
+
+    func set(_ value: JSONValue) {
+        kind = .single
+        single = value
+    }
+
+    func beginObject() { kind = .object }
+
+    func beginArray() { kind = .array }
+
+    func set(_ value: JSONValue, at key: String) { members[key] = value }
+
+    func append(_ value: JSONValue) { elements.append(.value(value)) }
 
     func member(_ key: String) -> Slot {
         let slot = Slot()
-        guard case .object(var members) = content else {
-            content = .object([key: slot])
-            return slot
-        }
-        content = .value(.null)
-        members[key] = slot
-        content = .object(members)
+        nested.append((key, slot))
         return slot
     }
 
     func element() -> Slot {
         let slot = Slot()
-        guard case .array(var elements) = content else {
-            content = .array([slot])
-            return slot
-        }
-        content = .value(.null)
-        elements.append(slot)
-        content = .array(elements)
+        elements.append(.slot(slot))
         return slot
     }
 }
@@ -76,12 +92,12 @@ private struct TreeEncoder: Encoder {
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        slot.content = .object([:])
+        slot.beginObject()
         return KeyedEncodingContainer(KeyedTree<Key>(slot: slot, codingPath: codingPath))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
-        slot.content = .array([])
+        slot.beginArray()
         return UnkeyedTree(slot: slot, codingPath: codingPath)
     }
 
@@ -92,7 +108,10 @@ private struct KeyedTree<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let slot: Slot
     let codingPath: [any CodingKey]
 
-    mutating func encodeNil(forKey key: Key) { slot.member(key.stringValue).content = .value(.null) }
+    mutating func encodeNil(forKey key: Key) { slot.set(.null, at: key.stringValue) }
+    mutating func encode(_ value: String, forKey key: Key) { slot.set(.string(value), at: key.stringValue) }
+    mutating func encode(_ value: Bool, forKey key: Key) { slot.set(.bool(value), at: key.stringValue) }
+    mutating func encode(_ value: Int, forKey key: Key) { slot.set(.integer(Int64(value)), at: key.stringValue) }
     mutating func encode(_ value: some Encodable, forKey key: Key) throws {
         try value.encode(to: superEncoder(forKey: key))
     }
@@ -115,13 +134,19 @@ private struct UnkeyedTree: UnkeyedEncodingContainer {
     let codingPath: [any CodingKey]
     var count = 0
 
-    mutating func encodeNil() { next().slot.content = .value(.null) }
+    mutating func encodeNil() { append(.null) }
+    mutating func encode(_ value: String) { append(.string(value)) }
     mutating func encode(_ value: some Encodable) throws { try value.encode(to: next()) }
     mutating func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {
         next().container(keyedBy: type)
     }
     mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { next().unkeyedContainer() }
     mutating func superEncoder() -> any Encoder { next() }
+
+    private mutating func append(_ value: JSONValue) {
+        count += 1
+        slot.append(value)
+    }
 
     private mutating func next() -> TreeEncoder {
         count += 1
@@ -133,14 +158,14 @@ private struct SingleTree: SingleValueEncodingContainer {
     let slot: Slot
     let codingPath: [any CodingKey]
 
-    mutating func encodeNil() { slot.content = .value(.null) }
-    mutating func encode(_ value: Bool) { slot.content = .value(.bool(value)) }
-    mutating func encode(_ value: String) { slot.content = .value(.string(value)) }
+    mutating func encodeNil() { slot.set(.null) }
+    mutating func encode(_ value: Bool) { slot.set(.bool(value)) }
+    mutating func encode(_ value: String) { slot.set(.string(value)) }
     mutating func encode(_ value: Double) throws {
         guard value.isFinite else {
             throw EncodingError.invalidValue(value, .init(codingPath: codingPath, debugDescription: "not a JSON number"))
         }
-        slot.content = .value(.number(value))
+        slot.set(.number(value))
     }
     mutating func encode(_ value: Float) throws { try encode(Double(value)) }
     mutating func encode(_ value: Int) throws { try whole(value) }
@@ -161,6 +186,6 @@ private struct SingleTree: SingleValueEncodingContainer {
         guard let exact = Int64(exactly: value) else {
             throw EncodingError.invalidValue(value, .init(codingPath: codingPath, debugDescription: "larger than Int64"))
         }
-        slot.content = .value(.integer(exact))
+        slot.set(.integer(exact))
     }
 }

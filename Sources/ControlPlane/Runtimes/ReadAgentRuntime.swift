@@ -7,9 +7,11 @@ extension ControlPlane {
     public func getAgentRuntime(
         _ c: OperationContext, _ request: GetAgentRuntimeRequest
     ) async throws -> GetAgentRuntimeResponse {
-        let runtime = try await runtime(c, request.agentRuntimeId, .getAgentRuntime)
         let number = try request.agentRuntimeVersion.map { text throws(SignalboxError) in try Self.number(text) }
-        guard let version = try await store.versionFetch(c, runtime: runtime.id, version: number) else {
+        let found = try await store.runtimeFetchGuarded(c, runtimeID: request.agentRuntimeId, version: number)
+        try Self.require(c, .getAgentRuntime, found?.guarded)
+        guard let runtime = found?.guarded.runtime else { throw Self.noRuntime(request.agentRuntimeId) }
+        guard let version = found?.version else {
             throw number.map { Self.noVersion($0, runtime.runtimeID) } ?? Self.noRuntime(runtime.runtimeID)
         }
         let isWhole = number == nil

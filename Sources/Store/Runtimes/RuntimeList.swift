@@ -45,7 +45,7 @@ extension Store {
                 """, position + Self.parameters(filter))
         return try decoding {
             let items = try result.rows.prefix(page.maxResults).map { row in
-                let configuration = try row.bytesOrNil("configuration").map { try VersionConfiguration(canonicalBytes: $0) }
+                let configuration = try row.bytesOrNil("configuration").map(configurations.configuration)
                 return RuntimeSummary(runtime: try RuntimeRecord(row), description: configuration?.description)
             }
             guard result.rows.count > page.maxResults else { return Page(items: items, nextToken: nil) }

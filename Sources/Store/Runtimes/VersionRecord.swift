@@ -87,7 +87,7 @@ extension Store {
         return VersionRecord(
             id: try row.int("id"), runtime: try row.int("runtime"), runtimeID: runtimeID, account: try row.text("account"),
             region: try row.text("region"), runtimeName: try row.text("runtime_name"), version: version,
-            configuration: try VersionConfiguration(canonicalBytes: try row.bytes("configuration")),
+            configuration: try configurations.configuration(try row.bytes("configuration")),
             environmentVariables: try environment(row, runtimeID: runtimeID, version: version),
             artifact: try row.intOrNil("artifact").map {
                 ArtifactReference(id: $0, sha256: try row.text("artifact_sha256"), size: try row.int("artifact_size"))
