@@ -154,6 +154,7 @@ create table agent_runtime (
     constraint agent_runtime_name unique (account, region, name)
 );
 create index agent_runtime_page on agent_runtime (account, region, created_at desc, id desc);
+create index agent_runtime_status on agent_runtime (account, region, status);
 create index agent_runtime_tags on agent_runtime using gin (tags jsonb_path_ops);
 
 create table agent_runtime_version (

@@ -592,5 +592,14 @@ create or replace view endpoint_detail as
     join agent_runtime r on r.id = e.runtime;
 
 """#),
+        Migration(
+            number: 4, name: "runtime-status-index",
+            checksum: "f2a85fb34f198eabed88748a4c8a8e49bc278837fcbdc881e449c14c266eb131",
+            text: #"""
+-- The list of an account's failed runtimes must not read those that are well.
+
+create index agent_runtime_status on agent_runtime (account, region, status);
+
+"""#),
     ]
 }
