@@ -18,11 +18,12 @@ sys.path.insert(0, str(ROOT / "Tests" / "support"))
 
 import cold_start  # noqa: E402
 import container_start  # noqa: E402
+import control_plane  # noqa: E402
 import invoke  # noqa: E402
 import postgres_client  # noqa: E402
 
 BENCHMARKS = {"invoke": invoke.measure, "postgres": postgres_client.measure, "cold-start": cold_start.measure,
-              "container-start": container_start.measure}
+              "container-start": container_start.measure, "control-plane": control_plane.measure}
 
 
 class Run:
