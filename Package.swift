@@ -76,14 +76,14 @@ let package = Package(
             "ControlPlane",
             [
                 "Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", "Store", "Artifacts", "Sandboxing", "Access", "Provisioning",
-                crypto,
+                crypto, metrics,
             ]),
         room(
             "DataPlane",
             [
                 "Platform", "AgentCoreModel", "SigV4", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
                 "Provisioning",
-                nioCore, nioHTTP1, nioPosix, collections, crypto,
+                nioCore, nioHTTP1, nioPosix, collections, crypto, metrics,
             ]),
 
         room(
@@ -149,8 +149,8 @@ let package = Package(
         tests(
             "ServerTests",
             [
-                "Access", "AgentCoreModel", "Artifacts", "ControlPlane", "DataPlane", "Lifecycle", "Platform", "Server", "SigV4", "Store",
-                "TestSupport", hummingbird, httpTypes, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
+                "Access", "AgentCoreModel", "Artifacts", "ControlPlane", "DataPlane", "Lifecycle", "Platform", "Sandboxing", "Server",
+                "SigV4", "Store", "TestSupport", hummingbird, httpTypes, logging, metrics, nioCore, nioEmbedded, nioHTTP1, nioPosix,
             ]),
         tests("ClientTests", ["Client", "SigV4", "AgentCoreModel", hummingbird, httpTypes, logging, nioCore, nioHTTP1]),
         tests(

@@ -25,21 +25,23 @@ public final class DataPlane: Sendable {
     let spoolBudget: SpoolBudget
     let clock: any TimeSource
     let logger: Logger
+    let metrics: DataPlaneMetrics
     private let lanes: LaneTable
 
     public init(
         configuration: DataPlaneConfiguration = DataPlaneConfiguration(), routes: any RouteSource, sessions: any SessionStore,
         host: any SandboxHost, authenticator: any CallerAuthenticator, identity: ReplicaIdentity,
         renderError: @escaping ErrorRenderer, threads: NIOThreadPool = .singleton, clock: any TimeSource = SystemTime(),
-        logger: Logger
+        logger: Logger, metrics: DataPlaneMetrics = DataPlaneMetrics()
     ) {
         self.configuration = configuration
-        self.routes = RouteCache(source: routes)
+        self.metrics = metrics
+        self.routes = RouteCache(source: routes, metrics: metrics)
         let lanes = LaneTable()
         self.lanes = lanes
         self.sessions = SessionDirectory(
             store: sessions, host: host, identity: identity, sessionLimit: configuration.sessionLimit, clock: clock,
-            logger: logger, onSandboxGone: { lanes.forget($0) })
+            logger: logger, metrics: metrics, onSandboxGone: { lanes.forget($0) })
         self.host = host
         self.authenticator = authenticator
         self.renderError = renderError
@@ -47,6 +49,10 @@ public final class DataPlane: Sendable {
         spoolBudget = SpoolBudget(limit: configuration.maximumSpool)
         self.clock = clock
         self.logger = logger
+    }
+
+    public var statistics: DataPlaneStatistics {
+        DataPlaneStatistics(sessions: sessions.count, invocationsInFlight: sessions.callsInFlight, routes: routes.count)
     }
 
     /// The lane of an event loop. Call on that loop, once a connection.
@@ -96,8 +102,10 @@ public final class DataPlane: Sendable {
         }
     }
 
-    /// StopRuntimeSession. `target` is the agent as `InvocationTarget` reads it. Returns when the compute is gone.
-    public func stop(_ context: OperationContext, target: InvocationTarget, sessionID: String) async throws {
+    /// StopRuntimeSession. `target` is the agent as `InvocationTarget` reads it. Returns when the compute is gone, with what
+    /// the session was on.
+    @discardableResult
+    public func stop(_ context: OperationContext, target: InvocationTarget, sessionID: String) async throws -> RouteKey {
         try ForwardedHeaders.check(sessionID, member: "runtimeSessionId", length: 33...256)
         let key = try target.routeKey(for: context.account, region: context.region)
         var route = routes.cached(key)
@@ -107,6 +115,7 @@ public final class DataPlane: Sendable {
         guard let route else { throw missing }
         try context.require(.stopRuntimeSession, on: GuardedResource(route), hidden: missing)
         try await sessions.stop(context, endpoint: route.endpoint, sessionID: sessionID)
+        return route.key
     }
 
     /// No new sessions; with `keepSandboxes` false, those that live are ended.

@@ -8,7 +8,12 @@ public final class ConnectionServices {
     /// Body and fields of the answer to a message that broke a wire rule.
     public typealias RefusalRenderer = (WireRefusal, String) -> (fields: FieldBlock, body: ByteBuffer)
 
+    /// Told of every reply's end, and whether all of it was sent. A client that left, or an answer that was cut
+    /// off, counts as not whole.
+    public typealias ReplyObserver = (Reply, _ isWhole: Bool) -> Void
+
     let rules: HeadRules
+    let observe: ReplyObserver?
     let wallClock: any TimeSource
     let dispatch: Dispatch
     let renderRefusal: RefusalRenderer
@@ -21,11 +26,12 @@ public final class ConnectionServices {
 
     public init(
         limits: WireLimits, wallClock: any TimeSource = SystemTime(), renderRefusal: @escaping RefusalRenderer,
-        dispatch: @escaping Dispatch
+        observe: ReplyObserver? = nil, dispatch: @escaping Dispatch
     ) {
         rules = HeadRules(limits: limits)
         self.wallClock = wallClock
         self.renderRefusal = renderRefusal
+        self.observe = observe
         self.dispatch = dispatch
     }
 

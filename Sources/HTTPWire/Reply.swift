@@ -1,5 +1,5 @@
 public import NIOCore
-import NIOHTTP1
+public import NIOHTTP1
 
 /// Takes one request's body and learns of its client's fate. All calls come on the connection's event
 /// loop, and none comes after the reply has ended.
@@ -32,6 +32,19 @@ public final class Reply {
 
     /// UUID, sent as `x-amzn-RequestId`.
     public let requestID: String
+    /// Of the request that is answered; nil for a message that broke a wire rule.
+    public let head: HTTPRequestHead?
+    /// When the head was there.
+    public let startedAt: NIODeadline
+    /// Sent, or 0 while there is none.
+    public private(set) var status = 0
+    /// For whoever observes replies: what the request turned out to be, by the dispatcher's own numbers.
+    public var operation = 0
+    /// For logs: who called, and on which runtime.
+    public var account: String?
+    public var runtime: String?
+    /// What the dispatcher wants to find again when the reply ends.
+    public var attachment: AnyObject?
     public let eventLoop: any EventLoop
     public var channel: (any Channel)? { connection?.channel }
     /// Whether `begin` was called.
@@ -47,8 +60,13 @@ public final class Reply {
     private let omitsBody: Bool
     private let isOneOne: Bool
 
-    init(connection: ServerConnection, requestID: String, eventLoop: any EventLoop, omitsBody: Bool, isOneOne: Bool, keepAlive: Bool) {
+    init(
+        connection: ServerConnection, requestID: String, head: HTTPRequestHead?, eventLoop: any EventLoop, omitsBody: Bool, isOneOne: Bool,
+        keepAlive: Bool
+    ) {
         self.connection = connection
+        self.head = head
+        startedAt = eventLoop.now
         self.requestID = requestID
         self.eventLoop = eventLoop
         self.omitsBody = omitsBody
@@ -59,6 +77,7 @@ public final class Reply {
     /// Starts the reply. `date`, `x-amzn-RequestId`, framing and `connection` are added here.
     public func begin(status: Int, framing: ReplyFraming, fields: FieldBlock) {
         guard case .waiting = state, let connection else { return }
+        self.status = status
         var framing = framing
         if status == 204 || status == 304 { framing = .none }
         if !connection.canStayOpen { keepAlive = false }
@@ -94,6 +113,7 @@ public final class Reply {
         guard case .open(let framing, let written) = state, let connection, bytes.readableBytes > 0 else { return }
         let total = written + bytes.readableBytes
         state = .open(framing, written: total)
+        bytesWritten = total
         if omitsBody { return }
         switch framing {
         case .none: break
@@ -112,15 +132,21 @@ public final class Reply {
         guard case .open(let framing, let written) = state, let connection else { return }
         if case .length(let length) = framing, written != length, !omitsBody { return abort() }
         if framing == .streaming, isOneOne, !omitsBody { connection.appendLastChunk() }
-        state = .ended
+        finish(isWhole: true)
         connection.replyEnded(self)
     }
 
     /// Cuts the connection, so that the client sees an incomplete reply and not a short one.
     public func abort() {
         guard state != .ended else { return }
-        state = .ended
+        finish(isWhole: false)
         connection?.cut()
+    }
+
+    /// Once for every reply.
+    private func finish(isWhole: Bool) {
+        state = .ended
+        connection?.services.observe?(self, isWhole)
     }
 
     /// A whole reply at once.
@@ -137,9 +163,12 @@ public final class Reply {
     }
 
     func detach() {
-        state = .ended
+        if state != .ended { finish(isWhole: false) }
         connection = nil
     }
+
+    /// Body bytes written so far.
+    public private(set) var bytesWritten = 0
 
     private func writeStatusLine(_ status: Int, into out: inout ByteBuffer) {
         if status == 200 {

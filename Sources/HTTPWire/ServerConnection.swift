@@ -196,7 +196,7 @@ public final class ServerConnection: ChannelDuplexHandler {
         paused = false
         let keepAlive = head.isKeepAlive && !services.isDraining && !accepted.asksForUpgrade
         let reply = Reply(
-            connection: self, requestID: services.identifiers.next(), eventLoop: context.eventLoop,
+            connection: self, requestID: services.identifiers.next(), head: head, eventLoop: context.eventLoop,
             omitsBody: head.method == .HEAD, isOneOne: head.version == .http1_1, keepAlive: keepAlive)
         self.reply = reply
         setPhase(.exchange)
@@ -218,7 +218,7 @@ public final class ServerConnection: ChannelDuplexHandler {
         requestComplete = false
         framing = .chunked
         let reply = Reply(
-            connection: self, requestID: services.identifiers.next(), eventLoop: context.eventLoop, omitsBody: false,
+            connection: self, requestID: services.identifiers.next(), head: nil, eventLoop: context.eventLoop, omitsBody: false,
             isOneOne: true, keepAlive: false)
         // A refusal inside a body comes while its request is still being answered.
         if let current = self.reply {

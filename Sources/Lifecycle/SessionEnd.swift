@@ -34,6 +34,9 @@ public enum SessionEnd: Sendable, Equatable {
         }
     }
 
+    /// Every `code`.
+    public static let codes = [idle, maxLifetime, stopped, deleted, unhealthy, agentExited(""), startFailed(""), shutdown, lost].map(\.code)
+
     /// For people: the code, and what the agent said.
     public var sentence: String {
         switch self {

@@ -26,6 +26,7 @@ public final class PostgresClient: PostgresExecutor {
     private let pinned: PinnedPool
     /// Serves the pinned connections, their pool's timers and the listeners.
     private let thread = PollThread()
+    private let listeners = ListenerCount()
 
     public init(_ configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -94,12 +95,23 @@ public final class PostgresClient: PostgresExecutor {
     public func notifications(_ channels: [String]) -> AsyncStream<PostgresNotification.Event> {
         let (stream, continuation) = AsyncStream<PostgresNotification.Event>.makeStream()
         let settings = ConnectionSettings(configuration, statementTimeout: nil)
-        Listener(thread: thread, settings: settings, channels: channels, logger: logger, continuation: continuation).start()
+        Listener(
+            thread: thread, settings: settings, channels: channels, logger: logger, count: listeners, continuation: continuation
+        ).start()
         return stream
     }
 
     /// False while the circuit is open: calls fail fast with `.away`.
     public var isReachable: Bool { pipelined.isReachable && pinned.isReachable }
+
+    public var statistics: PostgresStatistics {
+        var statistics = pinned.statistics
+        statistics.isReachable = isReachable
+        statistics.pipelined = pipelined.outstanding
+        statistics.listeners = listeners.all.load(ordering: .relaxed)
+        statistics.listening = listeners.listening.load(ordering: .relaxed)
+        return statistics
+    }
 
     private var defaultDeadline: ContinuousClock.Instant { .now.advanced(by: configuration.statementTimeout) }
 }

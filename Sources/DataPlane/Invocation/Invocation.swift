@@ -1,6 +1,7 @@
 import Access
 import Crypto
 import HTTPWire
+import Logging
 import NIOCore
 import NIOHTTP1
 import Platform
@@ -37,6 +38,8 @@ final class Invocation: RequestReceiver {
     /// The response is not wanted; what is left of it is read so that the connection stays usable.
     var isDraining = false
     var drained = 0
+    /// The agent's answer began.
+    var wasAnswered = false
     /// Where sending a spooled body stopped because the sandbox does not take more yet.
     var pendingSpoolOffset: Int?
 
@@ -198,6 +201,8 @@ final class Invocation: RequestReceiver {
             let route = try lane.route(target, caller)
             self.caller = caller
             self.route = route
+            reply.account = caller.principal.account
+            reply.runtime = route?.key.runtimeID
             if let route { try authorize(route, caller, target.parsed) }
             if let route, let ready = plane.sessions.acquireReady(endpoint: route.endpoint, sessionID: sessionID) {
                 return opened(ready)
@@ -293,6 +298,7 @@ final class Invocation: RequestReceiver {
         finish()
         guard !begun else { return reply.abort() }
         let rendered = plane.renderError(error, reply.requestID)
+        if rendered.status >= 500 { log(error) }
         var fields = FieldBlock()
         for (name, value) in rendered.headers { fields.add(name, value) }
         for (name, value) in extra { fields.add(name, value) }
@@ -300,9 +306,19 @@ final class Invocation: RequestReceiver {
         reply.send(status: rendered.status, fields: fields, body: ByteBuffer(bytes: rendered.body))
     }
 
+    private func log(_ error: SignalboxError) {
+        var metadata: Logger.Metadata = [
+            "request_id": "\(reply.requestID)", "operation": "InvokeAgentRuntime", "error": "\(error)",
+        ]
+        metadata["account"] = reply.account.map { "\($0)" }
+        metadata["runtime"] = reply.runtime.map { "\($0)" }
+        plane.logger.log(level: error.kind == .internal ? .error : .warning, "a request failed", metadata: metadata)
+    }
+
     /// Lets go of everything but a connection that is being drained.
     func finish() {
         isOver = true
+        if wasAnswered { plane.metrics.duration.recordNanoseconds((eventLoop.now - reply.startedAt).nanoseconds) }
         if let session { plane.sessions.release(session) }
         session = nil
         if !isDraining { upstream = nil }

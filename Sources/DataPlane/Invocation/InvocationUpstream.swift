@@ -60,7 +60,7 @@ extension Invocation: UpstreamUser {
         var verified = false
         if body.isComplete {
             guard bodyIsAsDeclared() else {
-                plane.logger.info("a body did not have the hash it declared", metadata: ["requestID": "\(reply.requestID)"])
+                plane.logger.info("a body did not have the hash it declared", metadata: ["request_id": "\(reply.requestID)"])
                 return failMismatch()
             }
             verified = true
@@ -124,7 +124,10 @@ extension Invocation: UpstreamUser {
         case .length(let length): framing = .length(length)
         case .chunked, .untilClose: framing = .streaming
         }
-        upstream?.deadline = eventLoop.now + plane.configuration.streamTimeout
+        let now = eventLoop.now
+        wasAnswered = true
+        plane.metrics.firstByte.recordNanoseconds((now - reply.startedAt).nanoseconds)
+        upstream?.deadline = now + plane.configuration.streamTimeout
         reply.begin(status: 200, framing: framing, fields: ForwardedHeaders.reply(head, found: found, sessionID: sessionID))
     }
 
@@ -181,7 +184,7 @@ extension Invocation: UpstreamUser {
         let sandbox = session?.sandboxID ?? ""
         plane.logger.info(
             "an invocation failed in its agent",
-            metadata: ["requestID": "\(reply.requestID)", "sandbox": "\(sandbox)", "reason": "\(reason)"])
+            metadata: ["request_id": "\(reply.requestID)", "sandbox": "\(sandbox)", "reason": "\(reason)"])
         explainFailure(reason) { invocation, why in
             invocation.fail(
                 .agentFailed("The runtime failed before it answered: \(why). Please check your CloudWatch logs for more information."),

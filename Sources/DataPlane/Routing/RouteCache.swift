@@ -16,8 +16,14 @@ public final class RouteCache: Sendable {
     private let state = Mutex(State())
     private let changes = Atomic<Int>(0)
     private let source: any RouteSource
+    private let metrics: DataPlaneMetrics
 
-    public init(source: any RouteSource) { self.source = source }
+    public init(source: any RouteSource, metrics: DataPlaneMetrics = DataPlaneMetrics()) {
+        self.source = source
+        self.metrics = metrics
+    }
+
+    public var count: Int { state.withLock { $0.routes.count } }
 
     /// Rises with every change, so that a copied route can be recognised as current without a look-up.
     var changeCount: Int { changes.load(ordering: .acquiring) }
@@ -27,7 +33,11 @@ public final class RouteCache: Sendable {
 
     /// Confirms a miss in the database.
     public func fetch(_ context: OperationContext, _ key: RouteKey) async throws -> Route? {
-        guard let route = try await source.routeFetch(context, key: key) else { return nil }
+        guard let route = try await source.routeFetch(context, key: key) else {
+            metrics.routeMissing.increment()
+            return nil
+        }
+        metrics.routeFound.increment()
         store(route)
         return route
     }

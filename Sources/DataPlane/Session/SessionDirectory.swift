@@ -36,12 +36,14 @@ public final class SessionDirectory: Sendable {
     let clock: any TimeSource
     let logger: Logger
     let limit: Int
+    let metrics: DataPlaneMetrics
     /// Called with a sandbox's id when connections to it are of no use any more.
     let onSandboxGone: @Sendable (String) -> Void
 
     public init(
         store: any SessionStore, host: any SandboxHost, identity: ReplicaIdentity, sessionLimit: Int,
-        clock: any TimeSource = SystemTime(), logger: Logger, onSandboxGone: @escaping @Sendable (String) -> Void = { _ in }
+        clock: any TimeSource = SystemTime(), logger: Logger, metrics: DataPlaneMetrics = DataPlaneMetrics(),
+        onSandboxGone: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
         self.host = host
@@ -49,11 +51,25 @@ public final class SessionDirectory: Sendable {
         limit = sessionLimit
         self.clock = clock
         self.logger = logger
+        self.metrics = metrics
         self.onSandboxGone = onSandboxGone
     }
 
     /// Sessions in memory, starting and stopping ones included.
     public var count: Int { state.withLock { $0.places.count } }
+
+    /// Calls that are counted in, over all sessions.
+    var callsInFlight: Int {
+        let sessions = state.withLock { state in
+            state.places.values.compactMap { place in
+                switch place {
+                case .live(let session), .remote(let session, _): session
+                case .opening: nil
+                }
+            }
+        }
+        return sessions.reduce(0) { $0 + $1.inFlight }
+    }
 
     // MARK: Calls
 
@@ -195,6 +211,7 @@ public final class SessionDirectory: Sendable {
                 // Ours, but not in memory: its end was not written, or its start was cut short.
                 try await host.stop(record.sandboxID)
                 try await store.sessionEnd(context, session: record.id, reason: SessionEnd.lost.code)
+                metrics.sessionEnded(.lost)
                 continue
             }
             if status?.isRunning == true, !record.stopRequested {
@@ -205,6 +222,7 @@ public final class SessionDirectory: Sendable {
             if status?.isRunning != true, silence.map({ $0 > Self.heartbeatPatience }) ?? true {
                 try await host.stop(record.sandboxID)
                 try await store.sessionEnd(context, session: record.id, reason: SessionEnd.lost.code)
+                metrics.sessionEnded(.lost)
                 continue
             }
             let now = clock.now()
@@ -240,11 +258,14 @@ public final class SessionDirectory: Sendable {
             "kind": "session", "replica": identity.id, "account": opening.version.account, "runtime": opening.version.runtimeID,
             "version": String(opening.version.version), "endpoint": route.key.endpointName, "session": String(opening.session.id),
         ]
+        let begun = clock.now()
         Task {
             do {
                 try await host.start(context, opening, labels: labels)
+                metrics.sessionStarted(after: clock.now() - begun)
                 send(.started, to: session)
             } catch {
+                metrics.sessionDidNotStart(after: clock.now() - begun)
                 let failure = error as? SignalboxError ?? .internal("starting a sandbox: \(error)")
                 logger.warning(
                     "session did not start",

@@ -63,6 +63,7 @@ extension SessionDirectory {
         onSandboxGone(session.sandboxID)
         // What exited by itself may have left files and a cgroup.
         try? await host.stop(session.sandboxID)
+        metrics.sessionEnded(end)
         logger.info("session ended", metadata: ["sandbox": "\(session.sandboxID)", "reason": "\(end.code)"])
         let context = OperationContext.background("session", logger: logger, clock: clock)
         do {
@@ -184,6 +185,7 @@ extension SessionDirectory {
             guard answers else {
                 try await host.stop(record.sandboxID)
                 try await store.sessionEnd(context, session: record.id, reason: SessionEnd.lost.code)
+                metrics.sessionEnded(.lost)
                 continue
             }
             try await store.sessionAdopt(context, session: record.id, owner: identity)

@@ -13,18 +13,26 @@ final class Listener: PollHandler, @unchecked Sendable {
     private let continuation: AsyncStream<PostgresNotification.Event>.Continuation
     private let abort = AbortFlag()
     private var circuit = Circuit()
-    private var connection: LibPQConnection?
+    private let count: ListenerCount
+    private var connection: LibPQConnection? {
+        didSet {
+            if oldValue == nil, connection != nil { count.listening.add(1, ordering: .relaxed) }
+            if oldValue != nil, connection == nil { count.listening.subtract(1, ordering: .relaxed) }
+        }
+    }
     private var isEnded = false
     private let clock = ContinuousClock()
 
     init(
-        thread: PollThread, settings: ConnectionSettings, channels: [String], logger: Logger,
+        thread: PollThread, settings: ConnectionSettings, channels: [String], logger: Logger, count: ListenerCount,
         continuation: AsyncStream<PostgresNotification.Event>.Continuation
     ) {
         self.thread = thread
         self.settings = settings
         self.channels = channels
         self.logger = logger
+        self.count = count
+        count.all.add(1, ordering: .relaxed)
         self.continuation = continuation
     }
 
@@ -64,6 +72,7 @@ final class Listener: PollHandler, @unchecked Sendable {
     }
 
     func shutDown() {
+        if !isEnded { count.all.subtract(1, ordering: .relaxed) }
         isEnded = true
         abort.set()
         connection = nil

@@ -32,6 +32,9 @@ final class PinnedPool: PollHandler {
 
     var isReachable: Bool { shared.withLock { !$0.state.isOpen } }
 
+    /// The pool's part of it.
+    var statistics: PostgresStatistics { shared.withLock { $0.state.statistics } }
+
     /// A connection for the caller alone. Every lease must be ended.
     func lease(deadline: ContinuousClock.Instant) async throws -> PinnedLease {
         let id = shared.withLock { shared in

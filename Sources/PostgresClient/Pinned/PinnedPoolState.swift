@@ -67,6 +67,17 @@ struct PinnedPoolState {
     }
     var waiterCount: Int { waiters.count }
     var connectionCount: Int { phases.count }
+    var statistics: PostgresStatistics {
+        var statistics = PostgresStatistics(waiting: waiters.count)
+        for phase in phases.values {
+            switch phase {
+            case .connecting: statistics.connecting += 1
+            case .idle: statistics.idle += 1
+            case .leased: statistics.leased += 1
+            }
+        }
+        return statistics
+    }
 
     mutating func handle(_ event: Event, now: ContinuousClock.Instant) -> [Action] {
         if isShutDown { return handleAfterShutDown(event) }

@@ -29,6 +29,9 @@ final class PipelinedLane: Sendable {
         connections.contains { $0.availability == .connected || $0.availability == .connecting }
     }
 
+    /// Statements accepted and not yet answered.
+    var outstanding: Int { connections.reduce(0) { $0 + $1.outstanding } }
+
     func query(_ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant) async throws -> QueryResult {
         let work = PendingRequest.Work.statement(text: statement.text, try EncodedParameters(parameters))
         let request = PendingRequest(work, deadline: deadline)
