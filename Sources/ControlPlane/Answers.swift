@@ -7,10 +7,26 @@ extension RuntimeRecord {
 }
 
 extension VersionRecord {
+    /// What the audit trail keeps: which one it is, and what runs. Never the environment.
+    var audited: JSONValue {
+        var members: [String: JSONValue] = ["version": .string(String(version))]
+        members["artifactSha256"] = artifact.map { .string($0.sha256) }
+        members["containerUri"] = configuration.agentRuntimeArtifact.containerConfiguration.map { .string($0.containerUri) }
+        return .object(members)
+    }
+
     var arn: RuntimeARN { RuntimeARN(region: region, account: account, runtimeID: runtimeID) }
 }
 
 extension EndpointRecord {
+    /// What the audit trail keeps.
+    var audited: JSONValue {
+        var members: [String: JSONValue] = ["targetVersion": .string(String(targetVersion)), "status": .string(status.rawValue)]
+        members["liveVersion"] = liveVersion.map { .string(String($0)) }
+        members["description"] = description.map { .string($0) }
+        return .object(members)
+    }
+
     var runtimeARN: RuntimeARN { RuntimeARN(region: region, account: account, runtimeID: runtimeID) }
     var arn: EndpointARN { EndpointARN(runtime: runtimeARN, endpointName: name) }
 }

@@ -8,6 +8,26 @@ import Store
 /// The transaction of a change, as the store's methods want it.
 typealias StoreTransaction = PostgresTransaction
 
+/// What a change answers, and what the audit trail keeps of it: no change comes without.
+struct Changed<Response: Sendable>: Sendable {
+    var response: Response
+    /// ARN; nil: of the runtime or endpoint that was named.
+    var resource: String?
+    /// Of a runtime that there was not before.
+    var runtimeID: String?
+    /// Small objects without secrets.
+    var from: JSONValue?
+    var to: JSONValue?
+
+    init(_ response: Response, resource: String? = nil, runtimeID: String? = nil, from: JSONValue? = nil, to: JSONValue? = nil) {
+        self.response = response
+        self.resource = resource
+        self.runtimeID = runtimeID
+        self.from = from
+        self.to = to
+    }
+}
+
 extension ControlPlane {
     /// A change of what no policy is attached to: a transaction that either replays the answer a client
     /// token got before, or does the work and keeps its answer for the next use of the token.
@@ -15,11 +35,18 @@ extension ControlPlane {
     /// - Parameter request: without its token, to tell whether two requests are the same.
     func change<Request: Encodable & Sendable, Response: Codable & Sendable>(
         _ c: OperationContext, _ operation: String, token: String? = nil, request: Request,
-        _ body: @escaping @Sendable (StoreTransaction) async throws -> Response
+        _ body: @escaping @Sendable (StoreTransaction) async throws -> Changed<Response>
     ) async throws -> Response {
         let replay = try Replay(operation, target: "", token: token, request: request)
         return try await committed(c, operation) { tx in
-            try await answer(c, tx, replay) { try await body(tx) }
+            try await answer(c, tx, replay) {
+                let changed = try await body(tx)
+                guard let resource = changed.resource else { throw SignalboxError.internal("\(operation) names no resource") }
+                try await store.recordAudit(
+                    c, in: tx,
+                    AuditEvent(operation, resource: resource, runtimeID: changed.runtimeID, from: changed.from, to: changed.to))
+                return changed.response
+            }
         }
     }
 
@@ -32,7 +59,7 @@ extension ControlPlane {
     func change<Request: Encodable & Sendable, Response: Codable & Sendable>(
         _ c: OperationContext, _ action: PolicyAction, of runtimeID: String, endpoint: String? = nil, operation: String? = nil,
         token: String? = nil, request: Request,
-        _ body: @escaping @Sendable (StoreTransaction, RuntimeRecord) async throws -> Response
+        _ body: @escaping @Sendable (StoreTransaction, RuntimeRecord) async throws -> Changed<Response>
     ) async throws -> Response {
         let operation = operation ?? action.rawValue
         let replay = try Replay(
@@ -43,7 +70,15 @@ extension ControlPlane {
             return try await answer(c, tx, replay) {
                 // After the replay: that of a deletion is asked for when the runtime has gone.
                 guard let guarded else { throw Self.noRuntime(runtimeID) }
-                return try await body(tx, guarded.runtime)
+                let runtime = guarded.runtime
+                let changed = try await body(tx, runtime)
+                let named = endpoint.map { EndpointARN(runtime: runtime.arn, endpointName: $0).description } ?? runtime.arn.description
+                try await store.recordAudit(
+                    c, in: tx,
+                    AuditEvent(
+                        operation, resource: changed.resource ?? named, runtimeID: runtime.runtimeID,
+                        owner: (runtime.account, runtime.region), from: changed.from, to: changed.to))
+                return changed.response
             }
         }
     }

@@ -27,6 +27,8 @@ public struct OperationContext: Sendable {
     public var region: String
     /// Number of the host that the request's connection comes from; nil for the server's own work.
     public var sourceAddress: String?
+    /// As the caller calls itself: for the audit trail alone.
+    public var userAgent: String?
     /// UUID, returned as `x-amzn-RequestId`.
     public var requestID: String
     public var logger: Logger

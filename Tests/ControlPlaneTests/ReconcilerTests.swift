@@ -73,7 +73,11 @@ struct ReconcilerTests {
                     try await box.store.workFail(box.c, item, error: "away", retryAfter: .zero)
                     continue
                 }
-                #expect(try await reconciler.reconcile(box.c, item, subject: subject) == .committed)
+                guard case .committed(let transition, let seconds) = try await reconciler.reconcile(box.c, item, subject: subject) else {
+                    Issue.record("nothing was committed")
+                    continue
+                }
+                #expect(transition == Transition(.createRuntime, .failed) && seconds > 0 && seconds < 600)
             }
             let failed = try await box.runtime(id)
             #expect(failed.status == .createFailed)

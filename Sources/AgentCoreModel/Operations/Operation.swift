@@ -21,6 +21,9 @@ public struct Operation: Sendable {
     public let isIdempotent: Bool
     public let isReadOnly: Bool
 
+    /// Whether it changes anything that lasts, and so leaves a row in the audit trail. To call an agent does not.
+    public var changes: Bool { !isReadOnly && name != Self.invokeAgentRuntime.name }
+
     /// SigV4 service name of both planes.
     public static let signingName = "bedrock-agentcore"
 

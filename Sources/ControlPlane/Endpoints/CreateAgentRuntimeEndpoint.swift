@@ -23,10 +23,11 @@ extension ControlPlane {
                 c, in: tx, runtime: runtime, name: request.name, endpointID: WireID.make(name: request.name),
                 target: version.version, description: request.description, tags: request.tags ?? [:])
             try await enqueue(c, tx, .settleEndpoint, endpoint.id)
-            return CreateAgentRuntimeEndpointResponse(
+            let response = CreateAgentRuntimeEndpointResponse(
                 targetVersion: String(endpoint.targetVersion), agentRuntimeEndpointArn: endpoint.arn.description,
                 agentRuntimeArn: endpoint.runtimeARN.description, agentRuntimeId: endpoint.runtimeID, endpointName: endpoint.name,
                 status: endpoint.status, createdAt: WireTimestamp(endpoint.createdAt))
+            return Changed(response, resource: endpoint.arn.description, to: endpoint.audited)
         }
     }
 

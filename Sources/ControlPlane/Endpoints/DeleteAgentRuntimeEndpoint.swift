@@ -23,8 +23,10 @@ extension ControlPlane {
             }
             try await store.endpointMarkDeleting(c, in: tx, endpoint: endpoint.id).orIllegal(endpoint)
             try await enqueue(c, tx, .removeEndpoint, endpoint.id)
-            return DeleteAgentRuntimeEndpointResponse(
-                status: .deleting, agentRuntimeId: runtime.runtimeID, endpointName: endpoint.name)
+            return Changed(
+                DeleteAgentRuntimeEndpointResponse(
+                    status: .deleting, agentRuntimeId: runtime.runtimeID, endpointName: endpoint.name),
+                from: endpoint.audited)
         }
     }
 }

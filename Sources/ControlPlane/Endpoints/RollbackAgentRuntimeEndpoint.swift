@@ -54,11 +54,15 @@ extension ControlPlane {
             guard let after = try await store.endpointFetch(c, in: tx, id: endpoint.id) else {
                 throw SignalboxError.internal("a locked endpoint vanished")
             }
-            return RollbackAgentRuntimeEndpointResponse(
+            let response = RollbackAgentRuntimeEndpointResponse(
                 agentRuntimeArn: after.runtimeARN.description, agentRuntimeEndpointArn: after.arn.description,
                 endpointName: after.name, status: after.status, liveVersion: after.liveVersion.map(String.init),
                 targetVersion: String(after.targetVersion), rollbackTo: String(plan.version),
                 createdAt: WireTimestamp(after.createdAt), lastUpdatedAt: WireTimestamp(after.updatedAt))
+            var to = after.audited.object ?? [:]
+            to["rollbackTo"] = .string(String(plan.version))
+            to["stopSessions"] = .bool(request.stopSessions)
+            return Changed(response, from: endpoint.audited, to: .object(to))
         }
     }
 

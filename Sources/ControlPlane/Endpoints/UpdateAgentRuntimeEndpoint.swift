@@ -27,7 +27,7 @@ extension ControlPlane {
             guard let updated = try await store.endpointFetch(c, in: tx, id: endpoint.id) else {
                 throw SignalboxError.internal("a locked endpoint vanished")
             }
-            return UpdateAgentRuntimeEndpointResponse(updated)
+            return Changed(UpdateAgentRuntimeEndpointResponse(updated), from: endpoint.audited, to: updated.audited)
         }
     }
 

@@ -13,8 +13,11 @@ extension ControlPlane {
         return try await change(
             c, .putResourcePolicy, of: resource.runtimeID, endpoint: resource.endpoint, request: request
         ) { tx, runtime in
-            try await store.policySet(c, in: tx, policyOwner(c, tx, runtime, resource), request.policy)
-            return PutResourcePolicyResponse(policy: request.policy)
+            let owner = try await policyOwner(c, tx, runtime, resource)
+            let former = try await store.policyFetch(c, in: tx, owner)
+            try await store.policySet(c, in: tx, owner, request.policy)
+            return Changed(
+                PutResourcePolicyResponse(policy: request.policy), from: Self.audited(former), to: Self.audited(request.policy))
         }
     }
 
@@ -38,8 +41,10 @@ extension ControlPlane {
         return try await change(
             c, .deleteResourcePolicy, of: resource.runtimeID, endpoint: resource.endpoint, request: request
         ) { tx, runtime in
-            try await store.policySet(c, in: tx, policyOwner(c, tx, runtime, resource), nil)
-            return DeleteResourcePolicyResponse()
+            let owner = try await policyOwner(c, tx, runtime, resource)
+            let former = try await store.policyFetch(c, in: tx, owner)
+            try await store.policySet(c, in: tx, owner, nil)
+            return Changed(DeleteResourcePolicyResponse(), from: Self.audited(former))
         }
     }
 
@@ -61,6 +66,9 @@ extension ControlPlane {
             return false
         }
     }
+
+    /// Whole: who may do what is what a trail is asked about most. Its length is bounded where it is put.
+    private static func audited(_ policy: String?) -> JSONValue? { policy.map { ["policy": .string($0)] } }
 
     private struct PolicyResource: Sendable {
         var arn: ResourceARN

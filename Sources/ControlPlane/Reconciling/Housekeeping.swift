@@ -4,10 +4,12 @@ import Platform
 import Store
 
 /// What must be done now and then, by any replica: old client tokens go, sessions of replicas that
-/// are lost for good end.
+/// are lost for good end, what is too old goes from the audit trail.
 struct Housekeeping: Sendable {
     let store: Store
     let identity: ReplicaIdentity
+    /// nil: the audit trail is kept for ever.
+    var auditRetention: Duration?
     let clock: any TimeSource
     let logger: Logger
 
@@ -34,6 +36,8 @@ struct Housekeeping: Sendable {
     func look(after suspects: Set<ReplicaIdentity>) async throws -> Set<ReplicaIdentity> {
         let c = OperationContext.background("housekeeping", logger: logger, clock: clock)
         try await store.idempotencyExpire(c)
+        // Some at a time; the next look goes on with it.
+        if let auditRetention { try await store.auditPrune(c, keep: auditRetention) }
         let silent = try await store.replicaList(c).filter { $0.identity.id != identity.id && $0.silentSeconds > Self.patience }
         for replica in silent where suspects.contains(replica.identity) {
             let ended = try await store.sessionEndAll(c, replica: replica.identity.id, reason: SessionEnd.lost.code)

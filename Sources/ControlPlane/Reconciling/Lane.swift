@@ -14,6 +14,7 @@ struct Lane: Sendable {
     let holder: String
     let clock: any TimeSource
     let logger: Logger
+    let metrics: ReconcilerMetrics
     let wakeSignal = WakeSignal()
 
     /// By the database's clock; work whose holder died is done by another after it.
@@ -70,7 +71,7 @@ struct Lane: Sendable {
             }
             let outcome = try await holding(c, item) { [c] in try await reconciler.reconcile(c, item, subject: subject) }
             switch outcome {
-            case .committed: break
+            case .committed(let transition, let seconds): if let transition { metrics.ended(transition, after: seconds) }
             case .done: try await store.workComplete(c, item)
             case .later(let after, let why): try await store.workFail(c, item, error: why, retryAfter: after)
             }
@@ -78,6 +79,7 @@ struct Lane: Sendable {
             c.logger.info("the work is somebody else's now")
         } catch {
             if Task.isCancelled { return }
+            if let kind = WorkKind(rawValue: item.kind) { metrics.failed(kind) }
             c.logger.warning("to be tried again", metadata: ["error": "\(error)", "attempt": "\(item.attempts)"])
             do {
                 try await store.workFail(c, item, error: "\(error)", retryAfter: item.backOff)

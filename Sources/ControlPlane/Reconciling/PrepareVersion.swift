@@ -53,16 +53,17 @@ struct PrepareVersion: Reconciler {
             guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, id: version.runtime) else { return .done }
             try await store.workFence(c, in: tx, item)
             guard try await store.versionTransition(c, in: tx, version: version.id, event: .prepared) else { return .done }
+            var kind = Transition.Kind(preparing: version)
             if runtime.lastVersion == version.version,
                 try await store.runtimeTransition(c, in: tx, runtime: runtime.id, event: .prepared)
             {
                 let follows = try await store.endpointFetchForUpdate(c, in: tx, runtime: runtime.id, name: EndpointRecord.defaultName)
                 guard let follows, follows.targetVersion == version.version,
-                    try await store.endpointFlip(c, in: tx, endpoint: follows.id, generation: follows.generation)
+                    let flip = try await store.endpointFlipped(c, in: tx, endpoint: follows.id, generation: follows.generation)
                 else { throw SignalboxError.internal("DEFAULT of \(runtime.runtimeID) does not follow version \(version.version)") }
+                if flip == .rolledBack { kind = .rollback }
             }
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            return .committed(Transition(kind, .ready), after: try await store.workComplete(c, in: tx, item))
         }
     }
 
@@ -76,16 +77,23 @@ struct PrepareVersion: Reconciler {
             let event = try await store.versionTransition(
                 c, in: tx, version: version.id, event: .prepareFailed, failureReason: reason)
             guard event else { return .done }
+            var kind = Transition.Kind(preparing: version)
             if runtime.lastVersion == version.version {
                 _ = try await store.runtimeFail(c, in: tx, runtime: runtime.id, reason: reason)
                 let follows = try await store.endpointFetchForUpdate(c, in: tx, runtime: runtime.id, name: EndpointRecord.defaultName)
                 if let follows, follows.targetVersion == version.version {
+                    let isRollback = try await store.endpointIsRollingBack(
+                        c, in: tx, endpoint: follows.id, generation: follows.generation)
+                    if isRollback { kind = .rollback }
                     _ = try await store.endpointFail(
                         c, in: tx, endpoint: follows.id, generation: follows.generation, reason: reason)
                 }
             }
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            return .committed(Transition(kind, .failed), after: try await store.workComplete(c, in: tx, item))
         }
     }
+}
+
+extension Transition.Kind {
+    fileprivate init(preparing version: VersionRecord) { self = version.version == 1 ? .createRuntime : .updateRuntime }
 }

@@ -10,8 +10,9 @@ protocol Reconciler: Sendable {
 enum ReconcilerOutcome: Sendable, Equatable {
     /// Nothing is left to do. The row goes, unless its removal was committed with the last write.
     case done
-    /// Committed with `workComplete` in the same transaction.
-    case committed
+    /// Committed with `workComplete` in the same transaction, so many seconds after it was asked for. nil: nothing
+    /// came to its end.
+    case committed(Transition?, after: Double)
     /// Not yet: look again after this time. `why` is for people.
     case later(Duration, why: String)
 }

@@ -12,10 +12,13 @@ public struct Reconcilers: Sendable {
     private let clock: any TimeSource
     private let logger: Logger
 
-    /// - Parameter probes: versions prepared at a time, each in a sandbox.
+    /// - Parameters:
+    ///   - probes: versions prepared at a time, each in a sandbox.
+    ///   - auditRetention: how long the audit trail is kept; nil: for ever.
     public init(
         store: Store, preparer: any VersionPreparer, identity: ReplicaIdentity, probes: Int = 4,
-        clock: any TimeSource = SystemTime(), logger: Logger
+        auditRetention: Duration? = nil,
+        clock: any TimeSource = SystemTime(), logger: Logger, metrics: ReconcilerMetrics = ReconcilerMetrics()
     ) {
         self.store = store
         self.identity = identity
@@ -23,7 +26,8 @@ public struct Reconcilers: Sendable {
         self.logger = logger
         let lane = { (name: String, width: Int, reconcilers: [WorkKind: any Reconciler]) in
             Lane(
-                name: name, reconcilers: reconcilers, width: width, store: store, holder: identity.id, clock: clock, logger: logger)
+                name: name, reconcilers: reconcilers, width: width, store: store, holder: identity.id, clock: clock, logger: logger,
+                metrics: metrics)
         }
         lanes = [
             // A switch must not wait for a version whose agent takes two minutes to answer.
@@ -36,8 +40,12 @@ public struct Reconcilers: Sendable {
                     .removeVersion: RemoveVersion(store: store),
                 ]),
         ]
-        housekeeping = Housekeeping(store: store, identity: identity, clock: clock, logger: logger)
+        housekeeping = Housekeeping(
+            store: store, identity: identity, auditRetention: auditRetention, clock: clock, logger: logger)
     }
+
+    /// What there can be work of.
+    public static let kinds = WorkKind.allCases.map(\.rawValue)
 
     /// Frees what an earlier run of this replica held. Once, before `run`.
     public func start() async throws {

@@ -1,3 +1,4 @@
+import AgentCoreModel
 import Platform
 import Store
 
@@ -18,9 +19,14 @@ struct RemoveEndpoint: Reconciler {
             if try await !store.endpointDelete(c, in: tx, endpoint: endpoint.id) {
                 guard isOverdue else { return .later(item.pollInterval, why: "a session is ending") }
                 _ = try await store.endpointDeleteFailed(c, in: tx, endpoint: endpoint.id, reason: Self.overdue(sessions))
+                try await store.recordAudit(
+                    c, in: tx,
+                    AuditEvent(
+                        "EndpointDeleteFailed", resource: endpoint.arn.description, outcome: .failed, runtimeID: endpoint.runtimeID,
+                        owner: (endpoint.account, endpoint.region), reason: Self.overdue(sessions)))
+                return .committed(Transition(.deleteEndpoint, .failed), after: try await store.workComplete(c, in: tx, item))
             }
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            return .committed(Transition(.deleteEndpoint, .gone), after: try await store.workComplete(c, in: tx, item))
         }
     }
 
@@ -42,13 +48,20 @@ struct RemoveRuntime: Reconciler {
         return try await store.transaction(c) { tx in
             guard try await store.runtimeFetchForUpdate(c, in: tx, id: runtime.id) != nil else { return .done }
             try await store.workFence(c, in: tx, item)
+            let audited = { (operation: String, outcome: AuditEvent.Outcome, reason: String?) in
+                AuditEvent(
+                    operation, resource: runtime.arn.description, outcome: outcome, runtimeID: runtime.runtimeID,
+                    owner: (runtime.account, runtime.region), reason: reason)
+            }
             if try await !store.runtimeDelete(c, in: tx, runtime: runtime.id) {
                 guard isOverdue else { return .later(item.pollInterval, why: "a session is ending") }
                 _ = try await store.runtimeTransition(
                     c, in: tx, runtime: runtime.id, event: .deleteFailed, failureReason: RemoveEndpoint.overdue(sessions))
+                try await store.recordAudit(c, in: tx, audited("RuntimeDeleteFailed", .failed, RemoveEndpoint.overdue(sessions)))
+                return .committed(Transition(.deleteRuntime, .failed), after: try await store.workComplete(c, in: tx, item))
             }
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            try await store.recordAudit(c, in: tx, audited("RuntimeDeleted", .ok, nil))
+            return .committed(Transition(.deleteRuntime, .gone), after: try await store.workComplete(c, in: tx, item))
         }
     }
 }
@@ -63,14 +76,21 @@ struct RemoveVersion: Reconciler {
         return try await store.transaction(c) { tx in
             guard try await store.runtimeFetchForUpdate(c, in: tx, id: version.runtime) != nil else { return .done }
             try await store.workFence(c, in: tx, item)
+            let audited = { (operation: String, outcome: AuditEvent.Outcome) in
+                AuditEvent(
+                    operation, resource: version.arn.description, outcome: outcome, runtimeID: version.runtimeID,
+                    owner: (version.account, version.region), from: version.audited)
+            }
             if try await !store.versionDelete(c, in: tx, version: version.id) {
                 let use = try await store.versionUse(c, in: tx, version: version.id)
                 _ = try await store.versionTransition(
                     c, in: tx, version: version.id, event: .deleteFailed,
                     failureReason: "It is in use by \(use.endpoints.count) endpoints and \(use.sessions) live sessions.")
+                try await store.recordAudit(c, in: tx, audited("VersionDeleteFailed", .failed))
+                return .committed(Transition(.deleteVersion, .failed), after: try await store.workComplete(c, in: tx, item))
             }
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            try await store.recordAudit(c, in: tx, audited("VersionDeleted", .ok))
+            return .committed(Transition(.deleteVersion, .gone), after: try await store.workComplete(c, in: tx, item))
         }
     }
 }

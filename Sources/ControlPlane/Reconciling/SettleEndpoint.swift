@@ -32,10 +32,10 @@ struct SettleEndpoint: Reconciler {
             try await store.workFence(c, in: tx, item)
             // False when it was changed meanwhile: that change has asked for work of its own.
             guard runtime.status != .deleting,
-                try await store.endpointFlip(c, in: tx, endpoint: endpoint.id, generation: endpoint.generation)
+                let flip = try await store.endpointFlipped(c, in: tx, endpoint: endpoint.id, generation: endpoint.generation)
             else { return .done }
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            let kind: Transition.Kind = endpoint.status == .creating ? .createEndpoint : flip == .rolledBack ? .rollback : .switch
+            return .committed(Transition(kind, .ready), after: try await store.workComplete(c, in: tx, item))
         }
     }
 
@@ -46,10 +46,11 @@ struct SettleEndpoint: Reconciler {
         return try await store.transaction(c) { tx in
             guard try await store.runtimeFetchForUpdate(c, in: tx, id: endpoint.runtime) != nil else { return .done }
             try await store.workFence(c, in: tx, item)
-            _ = try await store.endpointFail(
+            let isRollback = try await store.endpointIsRollingBack(c, in: tx, endpoint: endpoint.id, generation: endpoint.generation)
+            let failed = try await store.endpointFail(
                 c, in: tx, endpoint: endpoint.id, generation: endpoint.generation, reason: reason)
-            try await store.workComplete(c, in: tx, item)
-            return .committed
+            let kind: Transition.Kind = endpoint.status == .creating ? .createEndpoint : isRollback ? .rollback : .switch
+            return .committed(failed ? Transition(kind, .failed) : nil, after: try await store.workComplete(c, in: tx, item))
         }
     }
 }

@@ -25,10 +25,12 @@ extension ControlPlane {
                 c, in: tx, runtime: runtime, name: EndpointRecord.defaultName,
                 endpointID: WireID.make(name: EndpointRecord.defaultName), target: version.version)
             try await enqueue(c, tx, .prepareVersion, version.id)
-            return CreateAgentRuntimeResponse(
+            let response = CreateAgentRuntimeResponse(
                 agentRuntimeArn: runtime.arn.description, workloadIdentityDetails: WorkloadIdentityDetails(runtime.arn),
                 agentRuntimeId: runtime.runtimeID, agentRuntimeVersion: String(version.version),
                 createdAt: WireTimestamp(runtime.createdAt), status: runtime.status)
+            return Changed(
+                response, resource: runtime.arn.description, runtimeID: runtime.runtimeID, to: version.audited)
         }
     }
 

@@ -24,14 +24,16 @@ extension ControlPlane {
             }
             try await store.endpointMarkDeletingAll(c, in: tx, runtime: runtime.id)
             try await enqueue(c, tx, .removeRuntime, runtime.id)
-            return DeleteAgentRuntimeResponse(status: .deleting, agentRuntimeId: runtime.runtimeID)
+            return Changed(
+                DeleteAgentRuntimeResponse(status: .deleting, agentRuntimeId: runtime.runtimeID),
+                from: ["status": .string(runtime.status.rawValue), "version": .string(String(runtime.lastVersion))])
         }
     }
 
     /// Refused while anything uses the version (docs/architecture.md, decision 6).
     private func deleteVersion(
         _ c: OperationContext, _ tx: StoreTransaction, _ runtime: RuntimeRecord, _ number: Int
-    ) async throws -> DeleteAgentRuntimeResponse {
+    ) async throws -> Changed<DeleteAgentRuntimeResponse> {
         guard let version = try await store.versionFetch(c, in: tx, runtime: runtime.id, version: number) else {
             throw Self.noVersion(number, runtime.runtimeID)
         }
@@ -51,7 +53,9 @@ extension ControlPlane {
             throw SignalboxError.internal("a version of a locked runtime changed its status")
         }
         try await enqueue(c, tx, .removeVersion, version.id)
-        return DeleteAgentRuntimeResponse(
-            status: .deleting, agentRuntimeId: runtime.runtimeID, agentRuntimeVersion: String(number))
+        return Changed(
+            DeleteAgentRuntimeResponse(
+                status: .deleting, agentRuntimeId: runtime.runtimeID, agentRuntimeVersion: String(number)),
+            from: version.audited)
     }
 }

@@ -21,11 +21,12 @@ extension ControlPlane {
                     environmentVariables: request.environmentVariables ?? [:],
                     artifact: try await resolve(c, tx, request.agentRuntimeArtifact))
             }
-            return UpdateAgentRuntimeResponse(
+            let response = UpdateAgentRuntimeResponse(
                 agentRuntimeArn: updated.arn.description, agentRuntimeId: updated.runtimeID,
                 workloadIdentityDetails: WorkloadIdentityDetails(updated.arn), agentRuntimeVersion: String(version.version),
                 createdAt: WireTimestamp(updated.createdAt), lastUpdatedAt: WireTimestamp(updated.updatedAt),
                 status: updated.status)
+            return Changed(response, from: previous?.audited, to: version.audited)
         }
     }
 

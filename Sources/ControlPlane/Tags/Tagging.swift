@@ -42,20 +42,30 @@ extension ControlPlane {
         _ c: OperationContext, _ action: PolicyAction, _ text: String, _ request: Request,
         _ body: @escaping @Sendable (StoreTransaction, TagOwner) async throws -> Response
     ) async throws -> Response {
+        let audited = { @Sendable (tx: StoreTransaction, owner: TagOwner, resource: String?) async throws -> Changed<Response> in
+            let former = try await store.tagsFetch(c, in: tx, owner)
+            let response = try await body(tx, owner)
+            let present = try await store.tagsFetch(c, in: tx, owner)
+            return Changed(response, resource: resource, from: Self.audited(former), to: Self.audited(present))
+        }
         switch try Self.resource(c, text) {
         case .runtime(let arn):
             return try await change(c, action, of: arn.runtimeID, request: request) { tx, runtime in
-                try await body(tx, .runtime(runtime.id))
+                try await audited(tx, .runtime(runtime.id), nil)
             }
         case .endpoint(let arn):
             return try await change(c, action, of: arn.runtime.runtimeID, endpoint: arn.endpointName, request: request) { tx, runtime in
-                try await body(tx, endpointOwner(c, tx, runtime, arn))
+                try await audited(tx, endpointOwner(c, tx, runtime, arn), nil)
             }
         case .workloadIdentity(let arn):
             try c.principal.require(action.permission, for: action.qualifiedName)
-            return try await change(c, action.rawValue, request: request) { tx in try await body(tx, identityOwner(c, tx, arn)) }
+            return try await change(c, action.rawValue, request: request) { tx in
+                try await audited(tx, identityOwner(c, tx, arn), text)
+            }
         }
     }
+
+    private static func audited(_ tags: [String: String]) -> JSONValue { ["tags": .object(tags.mapValues { .string($0) })] }
 
     private func endpointOwner(
         _ c: OperationContext, _ tx: StoreTransaction?, _ runtime: RuntimeRecord, _ arn: EndpointARN

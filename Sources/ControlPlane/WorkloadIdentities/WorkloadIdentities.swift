@@ -11,9 +11,10 @@ extension ControlPlane {
         try await change(c, "CreateWorkloadIdentity", request: request) { tx in
             let identity = try await store.workloadIdentityInsert(
                 c, in: tx, name: request.name, returnURLs: request.allowedResourceOauth2ReturnUrls ?? [], tags: request.tags ?? [:])
-            return CreateWorkloadIdentityResponse(
+            let response = CreateWorkloadIdentityResponse(
                 name: identity.name, workloadIdentityArn: identity.arn.description,
                 allowedResourceOauth2ReturnUrls: identity.returnURLs)
+            return Changed(response, resource: identity.arn.description, to: identity.audited)
         }
     }
 
@@ -33,13 +34,15 @@ extension ControlPlane {
         _ c: OperationContext, _ request: UpdateWorkloadIdentityRequest
     ) async throws -> UpdateWorkloadIdentityResponse {
         try await change(c, "UpdateWorkloadIdentity", request: request) { tx in
+            let former = try await store.workloadIdentityFetch(c, in: tx, name: request.name)
             let updated = try await store.workloadIdentityUpdate(
                 c, in: tx, name: request.name, returnURLs: request.allowedResourceOauth2ReturnUrls)
             guard let updated else { throw Self.noWorkloadIdentity(request.name) }
-            return UpdateWorkloadIdentityResponse(
+            let response = UpdateWorkloadIdentityResponse(
                 name: updated.name, workloadIdentityArn: updated.arn.description,
                 allowedResourceOauth2ReturnUrls: updated.returnURLs, createdTime: EpochTimestamp(updated.createdAt),
                 lastUpdatedTime: EpochTimestamp(updated.updatedAt))
+            return Changed(response, resource: updated.arn.description, from: former?.audited, to: updated.audited)
         }
     }
 
@@ -47,9 +50,11 @@ extension ControlPlane {
         _ c: OperationContext, _ request: DeleteWorkloadIdentityRequest
     ) async throws -> DeleteWorkloadIdentityResponse {
         try await change(c, "DeleteWorkloadIdentity", request: request) { tx in
-            if try await store.workloadIdentityDelete(c, in: tx, name: request.name) { return DeleteWorkloadIdentityResponse() }
-            guard try await store.workloadIdentityFetch(c, in: tx, name: request.name) != nil else {
+            guard let former = try await store.workloadIdentityFetch(c, in: tx, name: request.name) else {
                 throw Self.noWorkloadIdentity(request.name)
+            }
+            if try await store.workloadIdentityDelete(c, in: tx, name: request.name) {
+                return Changed(DeleteWorkloadIdentityResponse(), resource: former.arn.description, from: former.audited)
             }
             // ConflictException is not modelled here; its reason is.
             throw SignalboxError.validation(
@@ -75,4 +80,5 @@ extension ControlPlane {
 
 extension WorkloadIdentityRecord {
     fileprivate var arn: WorkloadIdentityARN { WorkloadIdentityARN(region: region, account: account, name: name) }
+    fileprivate var audited: JSONValue { ["allowedResourceOauth2ReturnUrls": .array(returnURLs.map { .string($0) })] }
 }

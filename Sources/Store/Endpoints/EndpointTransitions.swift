@@ -40,29 +40,47 @@ extension Store {
     public func endpointFlip(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, generation: Int64
     ) async throws -> Bool {
+        try await endpointFlipped(c, in: tx, endpoint: endpoint, generation: generation) != nil
+    }
+
+    /// The same, telling what it was: `flipped`, or `rolledBack` where a rollback had asked for it. nil: not done.
+    public func endpointFlipped(
+        _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, generation: Int64
+    ) async throws -> EndpointHistoryKind? {
         try await endpointFence(c, in: tx, endpoint: endpoint)
-        guard let before = try await endpointFetch(c, in: tx, id: endpoint), before.generation == generation else { return false }
+        guard let before = try await endpointFetch(c, in: tx, id: endpoint), before.generation == generation else { return nil }
         let result = try await tx.query(
             """
             update runtime_endpoint set status = 'READY', failure_reason = null, generation = generation + 1, updated_at = now(),
                 live_version = (target -> 0 ->> 'version')::integer
             where id = $1 and generation = $2 and status = any($3)
             """, [.int(endpoint), .int(generation), .statuses(EndpointMachine.table.sources(of: .flipped))])
-        guard result.affectedRows > 0 else { return false }
+        guard result.affectedRows > 0 else { return nil }
         let request = try await tx.query(
             """
             select rollback_to, stop_sessions from endpoint_history where endpoint = $1 and generation = $2 and kind = 'requested'
             order by id desc limit 1
             """, [.int(endpoint), .int(generation)])
         let rollbackTo = try request.first?.numberOrNil("rollback_to")
+        let kind = rollbackTo == nil ? EndpointHistoryKind.flipped : .rolledBack
         try await historyAppend(
-            c, in: tx, endpoint: endpoint, kind: rollbackTo == nil ? .flipped : .rolledBack, from: before.liveVersion,
-            to: before.targetVersion, rollbackTo: rollbackTo)
+            c, in: tx, endpoint: endpoint, kind: kind, from: before.liveVersion, to: before.targetVersion, rollbackTo: rollbackTo)
         if try request.first?.bool("stop_sessions") == true, let left = before.liveVersion {
             // Under the fence: no session of that version can still appear.
             try await sessionRequestStop(c, in: tx, endpoint: endpoint, version: left)
         }
-        return true
+        return kind
+    }
+
+    /// Whether what the endpoint is doing in this generation is a rollback.
+    public func endpointIsRollingBack(
+        _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, generation: Int64
+    ) async throws -> Bool {
+        try await tx.query(
+            """
+            select from endpoint_history where endpoint = $1 and generation = $2 and kind = 'requested' and rollback_to is not null
+            """, [.int(endpoint), .int(generation)]
+        ).first != nil
     }
 
     /// The target could not be prepared: CREATE_FAILED or UPDATE_FAILED. The live version stays.

@@ -59,13 +59,16 @@ extension Store {
     }
 
     /// Done: the row goes, or becomes due at once when the work was asked for again meanwhile.
-    /// Throws `LeaseLost` when somebody else has claimed it.
-    public func workComplete(_ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem) async throws {
+    /// Throws `LeaseLost` when somebody else has claimed it. Returns the seconds since it was asked for first.
+    @discardableResult
+    public func workComplete(
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem
+    ) async throws -> Double {
         let result = try await run(
             c, in: executor,
             """
             with mine as (
-                select id, kind, requested = claimed as is_done from work where id = $1 and fencing_token = $2 for update
+                select id, kind, requested = claimed as is_done, created_at from work where id = $1 and fencing_token = $2 for update
             ), removed as (
                 delete from work w using mine where w.id = mine.id and mine.is_done
             ), repeated as (
@@ -73,9 +76,12 @@ extension Store {
                     due_at = least(w.due_at, now())
                 from mine where w.id = mine.id and not mine.is_done
             )
-            select is_done, case when is_done then null else pg_notify('signalbox_work', kind) end as notified from mine
+            select is_done, case when is_done then null else pg_notify('signalbox_work', kind) end as notified,
+                extract(epoch from clock_timestamp() - created_at)::double precision as seconds
+            from mine
             """, [.int(item.id), .int(item.fencingToken)])
-        if result.first == nil { throw LeaseLost(kind: item.kind, subject: item.subject) }
+        guard let row = result.first else { throw LeaseLost(kind: item.kind, subject: item.subject) }
+        return try decoding { try row.double("seconds") }
     }
 
     /// Not done: due again after the back-off, at once when it was asked for again meanwhile.

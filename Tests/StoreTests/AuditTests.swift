@@ -1,0 +1,212 @@
+import AgentCoreModel
+import Foundation
+import Lifecycle
+import Platform
+import PostgresClient
+import TestSupport
+import Testing
+
+@testable import Store
+
+/// The audit trail: added to, read in pages, pruned by age, and nothing else.
+struct AuditTests {
+    private static func event(_ operation: String, runtime: String? = nil) -> AuditEvent {
+        AuditEvent(
+            operation, resource: "arn:aws:x:\(operation)", runtimeID: runtime, from: ["version": "1"], to: ["version": "2"], reason: "why")
+    }
+
+    @Test func whatIsRecordedIsFound() async throws {
+        try await withStore { store in
+            var c = OperationContext.test()
+            c.sourceAddress = "192.0.2.7"
+            c.userAgent = "Boto3/1.43\u{1b}[31m\n" + String(repeating: "x", count: 1000)
+            try await store.recordAudit(c, Self.event("UpdateAgentRuntime", runtime: "a-0123456789"))
+            let found = try #require(try await store.auditList(c, filter: AuditFilter(), page: PageRequest()).items.first)
+            #expect(found.operation == "UpdateAgentRuntime" && found.outcome == "ok" && found.runtimeID == "a-0123456789")
+            #expect(found.actor == "AKIATEST" && found.actorAccount == TestTenant.account && found.actorRole == "admin")
+            #expect(found.sourceAddress == "192.0.2.7" && found.requestID == c.requestID)
+            #expect(found.userAgent?.utf8.count == 256 && found.userAgent?.hasPrefix("Boto3/1.43?[31m?x") == true)
+            #expect(found.details == ["from": ["version": "1"], "to": ["version": "2"], "reason": "why"])
+            #expect(abs(found.at.timeIntervalSinceNow) < 60)
+            // Another tenant sees nothing of it, nor does another region.
+            var other = c
+            other.region = "eu-west-1"
+            for stranger in [OperationContext.test(account: TestTenant.otherAccount), other] {
+                #expect(try await store.auditList(stranger, filter: AuditFilter(), page: PageRequest()).items.isEmpty)
+            }
+        }
+    }
+
+    @Test func filtersAndPages() async throws {
+        try await withStore { store in
+            let c = OperationContext.test()
+            var guest = c
+            guest.principal.accessKeyID = "AKIAGUEST"
+            // In one transaction: all have the same time, and the id decides.
+            try await store.transaction(c) { [guest] tx in
+                for number in 0..<25 {
+                    try await store.recordAudit(
+                        number % 5 == 0 ? guest : c, in: tx,
+                        Self.event(number % 2 == 0 ? "TagResource" : "UntagResource", runtime: "r-000000000\(number % 3)"))
+                }
+            }
+            let filters: [(AuditFilter, Int)] = [
+                (AuditFilter(), 25), (AuditFilter(actor: "AKIAGUEST"), 5), (AuditFilter(operation: "TagResource"), 13),
+                (AuditFilter(runtimeID: "r-0000000001"), 8), (AuditFilter(runtimeID: "r-0000000000", operation: "TagResource"), 5),
+                (AuditFilter(actor: "AKIAGUEST", operation: "TagResource"), 3),
+                (AuditFilter(runtimeID: "r-0000000000", actor: "AKIAGUEST"), 2),
+                (AuditFilter(since: WireTimestamp(Date() - 600)), 25), (AuditFilter(since: WireTimestamp(Date() + 600)), 0),
+                (AuditFilter(until: WireTimestamp(Date() - 600)), 0), (AuditFilter(actor: "nobody"), 0),
+                (AuditFilter(actor: "AKIAGUEST", since: WireTimestamp(Date() - 600), until: WireTimestamp(Date() + 600)), 5),
+            ]
+            for (filter, count) in filters {
+                for size in [1, 4, 100] {
+                    var ids: [Int64] = []
+                    var token: String?
+                    repeat {
+                        let page = try await store.auditList(c, filter: filter, page: PageRequest(maxResults: size, nextToken: token))
+                        #expect(page.items.count <= size)
+                        ids += page.items.map(\.id)
+                        token = page.nextToken
+                    } while token != nil
+                    #expect(ids.count == count && ids == Set(ids).sorted(by: >), "\(filter) \(size)")
+                }
+            }
+            // A token is of no use with another filter.
+            let first = try await store.auditList(c, filter: AuditFilter(), page: PageRequest(maxResults: 2))
+            await #expect(throws: SignalboxError.self) {
+                try await store.auditList(c, filter: AuditFilter(actor: "x"), page: PageRequest(nextToken: first.nextToken))
+            }
+        }
+    }
+
+    @Test func everyFilterHasItsIndex() async throws {
+        try await withStore { store in
+            let c = OperationContext.test()
+            _ = try await store.postgres.query(
+                """
+                insert into audit (at, account, region, runtime_id, resource, operation, outcome, actor, request_id)
+                select now() - i * interval '1 second', case when i % 10 = 0 then $1 else '210987654321' end, $2, 'r-' || i % 1000, 'x',
+                    'op' || i % 40, 'ok', 'key' || i % 500, 'q' from generate_series(1, 20000) i
+                """, [.text(c.account), .text(c.region)])
+            _ = try await store.postgres.queryPinned("analyze audit", [], deadline: nil)
+            let plans: [(Statement, String)] = [
+                (
+                    "explain select id from audit where account = $1 and region = $2 and actor = $3 order by at desc, id desc limit 50",
+                    "audit_actor"
+                ),
+                (
+                    "explain select id from audit where account = $1 and region = $2 and operation = $3 order by at desc, id desc limit 50",
+                    "audit_operation"
+                ),
+                (
+                    "explain select id from audit where account = $1 and region = $2 and runtime_id = $3 order by at desc, id desc limit 50",
+                    "audit_runtime"
+                ),
+            ]
+            for (statement, index) in plans {
+                let rows = try await store.postgres.query(statement, [.text(c.account), .text(c.region), .text("key7")]).rows
+                let plan = try rows.map { try $0.text("QUERY PLAN") }.joined(separator: "\n")
+                #expect(plan.contains(index) && !plan.contains("Sort"), "\(plan)")
+            }
+        }
+    }
+
+    @Test func nothingIsTakenBack() async throws {
+        try await withStore { store in
+            let c = OperationContext.test()
+            for days in [0, 1, 30, 400] {
+                _ = try await store.postgres.query(
+                    """
+                    insert into audit (at, account, region, resource, operation, outcome, actor, request_id)
+                    values (now() - $3 * interval '1 day', $1, $2, 'x', 'o', 'ok', 'k', 'q')
+                    """, [.text(c.account), .text(c.region), .int(days)])
+            }
+            let refused: [Statement] = [
+                "update audit set actor = 'somebody'", "delete from audit", "delete from audit where at < now() - interval '100 days'",
+                "truncate audit", "select audit_prune(interval '1 hour', 10)", "select audit_prune(null, 10)",
+            ]
+            for statement in refused {
+                await #expect(throws: PostgresError.self, "\(statement.text)") { try await store.postgres.query(statement) }
+            }
+            func count() async throws -> Int {
+                try await store.auditList(c, filter: AuditFilter(), page: PageRequest()).items.count
+            }
+            #expect(try await count() == 4)
+            #expect(try await store.auditPrune(c, keep: .seconds(365 * 86_400)) == 1)
+            #expect(try await store.auditPrune(c, keep: .seconds(365 * 86_400)) == 0)
+            #expect(try await store.auditPrune(c, keep: .seconds(86_400), limit: 1) == 1)
+            // What pruning may is over with it, in the same transaction, too.
+            await #expect(throws: PostgresError.self) {
+                try await store.postgres.transaction { tx in
+                    _ = try await tx.query("select audit_prune(interval '2 days', 0)")
+                    _ = try await tx.query("delete from audit")
+                }
+            }
+            #expect(try await count() == 2)
+        }
+    }
+
+    @Test func whatAReconcilerDoesIsThereToo() async throws {
+        try await withStore { store in
+            let c = OperationContext.test()
+            let runtime = try await store.testRuntime(c)
+            let version = try await store.testVersion(c, of: runtime.runtime)
+            try await store.testFlip(c, endpoint: runtime.endpoint.id, to: version.version)
+            try await store.testFlip(c, endpoint: runtime.endpoint.id, to: 1, rollbackTo: 1)
+            let failing = try await store.transaction(c) { tx in
+                try await store.endpointTarget(c, in: tx, endpoint: runtime.endpoint.id, version: 2)
+            }
+            _ = try await store.transaction(c) { tx in
+                try await store.endpointFail(
+                    c, in: tx, endpoint: runtime.endpoint.id, generation: failing?.generation ?? 0, reason: "it broke")
+            }
+            let found = try await store.auditList(c, filter: AuditFilter(runtimeID: runtime.runtime.runtimeID), page: PageRequest()).items
+            #expect(found.map(\.operation) == ["EndpointFailed", "EndpointRolledBack", "EndpointReady", "EndpointReady"])
+            #expect(found.map(\.outcome) == ["failed", "ok", "ok", "ok"])
+            #expect(found[0].details == ["from": ["liveVersion": "1"], "to": ["liveVersion": "2"], "reason": "it broke"])
+            #expect(found[1].details == ["from": ["liveVersion": "2"], "to": ["liveVersion": "1"]])
+            #expect(found[3].details == ["to": ["liveVersion": "1"]])
+            #expect(
+                found[0].resource
+                    == "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/\(runtime.runtime.runtimeID)/runtime-endpoint/DEFAULT")
+        }
+    }
+
+    @Test func whichVersionServedASession() async throws {
+        try await withStore { store in
+            let c = OperationContext.test()
+            let runtime = try await store.testRuntime(c)
+            let replica = try await store.replicaRegister(c, id: Identifier.uuid(), host: "h")
+            let session = String(repeating: "s", count: 33)
+            func open() async throws -> SessionOpening {
+                try #require(
+                    try await store.sessionOpen(
+                        c, endpoint: runtime.endpoint.id, sessionID: session, sandboxID: Identifier.uuid(), owner: replica, limit: 10))
+            }
+            let first = try await open()
+            try await store.sessionEnd(c, session: first.session.id, reason: SessionEnd.idle.code)
+            // The first one lived two hours ago.
+            _ = try await store.postgres.query(
+                "update session_history set started_at = now() - interval '3 hours', ended_at = now() - interval '1 hour'")
+            let version = try await store.testVersion(c, of: runtime.runtime)
+            try await store.testFlip(c, endpoint: runtime.endpoint.id, to: version.version)
+            _ = try await open()
+            let found = try await store.sessionIncarnations(c, sessionID: session)
+            #expect(found.map(\.version) == [2, 1] && found.map(\.reason) == [nil, "idle"])
+            #expect(found[0].endedAt == nil && found[1].endpointName == "DEFAULT" && found[0].replica == replica.id)
+            func at(_ hours: Double) async throws -> [Int] {
+                try await store.sessionIncarnations(
+                    c, sessionID: session, runtimeID: runtime.runtime.runtimeID, at: WireTimestamp(Date() - hours * 3600)
+                ).map(\.version)
+            }
+            #expect(try await at(2) == [1])
+            #expect(try await at(-1) == [2])
+            #expect(try await at(0.5) == [])
+            #expect(try await at(10) == [])
+            #expect(try await store.sessionIncarnations(c, sessionID: session, runtimeID: "b-0123456789").isEmpty)
+            let other = OperationContext.test(account: TestTenant.otherAccount)
+            #expect(try await store.sessionIncarnations(other, sessionID: session).isEmpty)
+        }
+    }
+}
