@@ -3,12 +3,15 @@ import AgentCoreModel
 import ControlPlane
 import DataPlane
 import Platform
+import Store
 
 /// One operation: where it is, who may call it, what answers.
 struct ControlRoute: Sendable {
     struct Answer: Sendable {
         var headers: [(name: String, value: String)] = []
-        var body: JSONValue
+        var body: JSONValue = .object([:])
+        /// Instead of the JSON, with a Content-Type among the headers.
+        var text: String?
     }
 
     enum Path: Sendable {
@@ -35,6 +38,8 @@ struct ControlRoute: Sendable {
     var authorization: RouteAuthorization
     /// Of success.
     var status: Int
+    /// Whether what it does is in the audit trail; a refusal then is, too.
+    var changes = false
     var answer: @Sendable (AuthenticatedRequest, _ parameters: [String: String]) async throws -> Answer
 }
 
@@ -59,7 +64,7 @@ extension ControlRoute {
             method: operation.method, path: .template(operation.path), action: Self.action(operation),
             authorization: PolicyAction(rawValue: operation.name).map { .policy($0) }
                 ?? .role(operation.isReadOnly ? .read : .operate),
-            status: operation.successStatus
+            status: operation.successStatus, changes: operation.changes
         ) { call, parameters in
             let input = try call.decode(Input.self, parameters)
             return Answer(body: try JSONValueEncoder.encode(try await useCase(call.context, input)))
@@ -85,16 +90,25 @@ extension ControlRoute {
     }
 
     /// StopRuntimeSession, the data plane's operation that is no stream.
-    static func stop(_ plane: DataPlane) -> ControlRoute {
+    ///
+    /// A session is no configuration: its end is written to the audit trail afterwards.
+    static func stop(_ plane: DataPlane, _ audit: AuditWriter?) -> ControlRoute {
         let operation = Operation.stopRuntimeSession
         let name = "stopruntimesession"
         return ControlRoute(
             method: operation.method, path: .agent(name), action: action(operation), authorization: .useCase,
-            status: operation.successStatus
+            status: operation.successStatus, changes: operation.changes
         ) { call, _ in
             let target = try InvocationTarget(call.front.head.uri, operation: name)
             let input = try call.decode(StopRuntimeSessionRequest.self, ["agentRuntimeArn": target.text])
-            try await plane.stop(call.context, target: target, sessionID: input.runtimeSessionId)
+            let endpoint = try await plane.stop(call.context, target: target, sessionID: input.runtimeSessionId)
+            let arn = RuntimeARN(region: endpoint.region, account: endpoint.account, runtimeID: endpoint.runtimeID)
+            audit?.record(
+                call.context,
+                AuditEvent(
+                    operation.name, resource: EndpointARN(runtime: arn, endpointName: endpoint.endpointName).description,
+                    runtimeID: endpoint.runtimeID, owner: (endpoint.account, endpoint.region),
+                    from: ["runtimeSessionId": .string(input.runtimeSessionId)]))
             return Answer(
                 headers: [("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id", input.runtimeSessionId)], body: .object([:]))
         }

@@ -6,16 +6,6 @@ import HTTPTypes
 public import Hummingbird
 import Platform
 
-/// Whether a server can serve, part by part; the answer of `/readyz`.
-public struct Readiness: Sendable, Equatable {
-    /// Such as `["database": true, "supervisor": false]`.
-    public var parts: [String: Bool]
-
-    public init(parts: [String: Bool]) { self.parts = parts }
-
-    public var isReady: Bool { parts.values.allSatisfy { $0 } }
-}
-
 /// Adds the operations of the control plane, StopRuntimeSession, our own, and the two open routes.
 ///
 /// - Parameters:
@@ -24,16 +14,18 @@ public struct Readiness: Sendable, Equatable {
 ///   - readiness: Asked for every `/readyz`: must answer soon.
 public func addControlRoutes(
     to router: Router<FrontEndContext>, authentication: RequestAuthentication, controlPlane: ControlPlane, dataPlane: DataPlane,
-    validation: ValidationOptions = .standard, interpreters: @escaping @Sendable () async throws -> [String: String],
+    validation: ValidationOptions = .standard, observability: Observability? = nil,
+    interpreters: @escaping @Sendable () async throws -> [String: String],
     readiness: @escaping @Sendable () async -> Readiness
 ) {
     let routes =
         ControlRoute.model(controlPlane) + [
-            .stop(dataPlane), .rollback(controlPlane), .preparation(controlPlane), .interpreters(interpreters),
-        ]
+            .stop(dataPlane, observability?.audit), .rollback(controlPlane), .preparation(controlPlane), .interpreters(interpreters),
+        ] + (observability?.routes ?? [])
     router.add(
         middleware: ControlRoutes(
-            routes: routes, authentication: authentication, controlPlane: controlPlane, validation: validation, readiness: readiness))
+            routes: routes, authentication: authentication, controlPlane: controlPlane, validation: validation,
+            audit: observability?.audit, readiness: readiness))
 }
 
 /// Answers everything that is not an object's.
@@ -45,6 +37,7 @@ struct ControlRoutes: RouterMiddleware {
     let authentication: RequestAuthentication
     let controlPlane: ControlPlane
     let validation: ValidationOptions
+    let audit: AuditWriter?
     let readiness: @Sendable () async -> Readiness
 
     func handle(
@@ -55,11 +48,20 @@ struct ControlRoutes: RouterMiddleware {
         if let response = try await open(front) { return response }
         var call = try await authentication.authenticate(request, front)
         call.validation = validation
+        front.observation.authenticated(call.context)
         let (route, parameters) = try route(front)
-        try await authorize(call.context, route, parameters)
-        let answer = try await route.answer(call, parameters)
+        front.observation.found(RequestOperation(action: route.action), runtime: parameters["agentRuntimeId"])
+        let answer: ControlRoute.Answer
+        do {
+            try await authorize(call.context, route, parameters)
+            answer = try await route.answer(call, parameters)
+        } catch let error as SignalboxError where error.kind == .accessDenied && route.changes {
+            audit?.refused(call.context, route.action, parameters, error)
+            throw error
+        }
         // 204 is all that such an operation says.
         if route.status == 204 { return Response(status: .noContent) }
+        if let text = answer.text { return Self.response(route.status, Array(text.utf8), answer.headers) }
         return Self.json(route.status, answer.body, answer.headers)
     }
 
@@ -94,16 +96,14 @@ struct ControlRoutes: RouterMiddleware {
         let path = front.rawPath
         guard path == "/healthz" || path == "/readyz" else { return nil }
         guard front.head.method == .GET || front.head.method == .HEAD else { throw Self.notAllowed(["GET", "HEAD"]) }
+        front.observation.found(path == "/healthz" ? .health : .readiness)
         if path == "/healthz" {
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
                 body: ResponseBody(byteBuffer: ByteBuffer(string: "ok\n")))
         }
         let readiness = await readiness()
-        let body = JSONValue.object([
-            "status": .string(readiness.isReady ? "ready" : "not ready"), "parts": .object(readiness.parts.mapValues { .bool($0) }),
-        ])
-        return Self.json(readiness.isReady ? 200 : 503, body, readiness.isReady ? [] : [("Retry-After", "1")])
+        return Self.json(readiness.isReady ? 200 : 503, readiness.json, readiness.isReady ? [] : [("Retry-After", "1")])
     }
 
     private static func notAllowed(_ methods: [String]) -> SignalboxError {
@@ -113,9 +113,13 @@ struct ControlRoutes: RouterMiddleware {
     }
 
     private static func json(_ status: Int, _ body: JSONValue, _ fields: [(name: String, value: String)] = []) -> Response {
-        var headers: HTTPFields = [.contentType: "application/json"]
+        response(status, body.bytes(), [("Content-Type", "application/json")] + fields)
+    }
+
+    private static func response(_ status: Int, _ bytes: [UInt8], _ fields: [(name: String, value: String)]) -> Response {
+        var headers: HTTPFields = [:]
         for (name, value) in fields { headers.set(name, value) }
         return Response(
-            status: HTTPResponse.Status(code: status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body.bytes())))
+            status: HTTPResponse.Status(code: status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }

@@ -39,6 +39,8 @@ public struct FrontEndRequest: Sendable {
     public var channel: any Channel
     /// Carries the request id, under the key that Hummingbird's contexts read it from too.
     public var logger: Logger
+    /// Filled in by whoever finds out.
+    public var observation = RequestObservation()
 }
 
 /// The one listener: invocations go to the data plane on their connection's event loop, everything
@@ -52,12 +54,18 @@ public final class FrontEnd: Sendable {
     private let dataPlane: DataPlane
     private let respond: Respond
     private let logger: Logger
+    private let observer: RequestObserver?
     private let connections = Atomic<Int>(0)
     private let loops = LoopServices()
     private let listener = Mutex<(any Channel)?>(nil)
 
-    public init(configuration: FrontEndConfiguration, dataPlane: DataPlane, logger: Logger, respond: @escaping Respond) {
+    /// - Parameter observer: told of every request's end.
+    public init(
+        configuration: FrontEndConfiguration, dataPlane: DataPlane, logger: Logger, observer: RequestObserver? = nil,
+        respond: @escaping Respond
+    ) {
         self.configuration = configuration
+        self.observer = observer
         self.dataPlane = dataPlane
         self.respond = respond
         self.logger = logger
@@ -97,6 +105,7 @@ public final class FrontEnd: Sendable {
     private func accept(_ channel: any Channel) throws {
         guard connections.add(1, ordering: .relaxed).newValue <= configuration.maximumConnections else {
             connections.subtract(1, ordering: .relaxed)
+            observer?.connectionRefused()
             logger.warning("a connection was refused: \(configuration.maximumConnections) are open")
             throw ChannelError.operationUnsupported
         }
@@ -108,15 +117,21 @@ public final class FrontEnd: Sendable {
         let lane = dataPlane.lane(on: eventLoop)
         let executor = EventLoopExecutor(eventLoop)
         let (respond, logger) = (respond, logger)
-        return ConnectionServices(limits: configuration.limits, renderRefusal: Self.render) { head, framing, reply in
-            if InvocationTarget.matches(head.uri) { return lane.begin(head, framing, reply) }
+        let observe = observer.map { observer in { (reply: Reply, isWhole: Bool) in observer.ended(reply, isWhole: isWhole) } }
+        let invoke = RequestOperation.invoke.index
+        return ConnectionServices(limits: configuration.limits, renderRefusal: Self.render, observe: observe) { head, framing, reply in
+            if InvocationTarget.matches(head.uri) {
+                reply.operation = invoke
+                return lane.begin(head, framing, reply)
+            }
             let bridge = FrontEndBridge(reply: reply, executor: executor, logger: logger)
+            reply.attachment = bridge.observation
             bridge.start(head, framing, respond)
             return bridge
         }
     }
 
-    private static func render(_ refusal: WireRefusal, _ requestID: String) -> (fields: FieldBlock, body: ByteBuffer) {
+    static func render(_ refusal: WireRefusal, _ requestID: String) -> (fields: FieldBlock, body: ByteBuffer) {
         let error = WireError(SignalboxError.validation("The request is not accepted: \(refusal.reason).", reason: .cannotParse))
         var fields = FieldBlock()
         for (name, value) in error.headers { fields.add(name, value) }

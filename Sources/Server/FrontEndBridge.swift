@@ -15,6 +15,7 @@ final class FrontEndBridge: RequestReceiver {
     >
 
     let reply: Reply
+    let observation = RequestObservation()
     private let executor: EventLoopExecutor
     private let logger: Logger
     private var task: Task<Void, Never>?
@@ -43,17 +44,19 @@ final class FrontEndBridge: RequestReceiver {
         // Hummingbird's contexts read the request id from here and trap without it.
         logger[metadataKey: "hb.request.id"] = "\(reply.requestID)"
         guard let channel = reply.channel else { return }
-        let front = FrontEndRequest(requestID: reply.requestID, head: head, channel: channel, logger: logger)
+        logger[metadataKey: "request_id"] = "\(reply.requestID)"
+        let front = FrontEndRequest(
+            requestID: reply.requestID, head: head, channel: channel, logger: logger, observation: observation)
         let request = Request(head: HTTPRequest(head), body: body)
         let bound = NIOLoopBound(self, eventLoop: reply.eventLoop)
         let handle = ReplyHandle(bridge: bound, eventLoop: reply.eventLoop)
         let omitsBody = head.method == .HEAD
-        task = Task(executorPreference: executor) { [logger, requestID = reply.requestID] in
+        task = Task(executorPreference: executor) { [logger, observation] in
             do {
                 let response = try await respond(request, front)
                 try await handle.send(response, omitsBody: omitsBody)
             } catch {
-                if !Task.isCancelled { await handle.send(failure: error, requestID: requestID, logger: logger) }
+                if !Task.isCancelled { await handle.send(failure: error, logger: logger, observation) }
             }
         }
     }

@@ -38,12 +38,10 @@ struct ReplyHandle: Sendable {
     }
 
     /// Whatever a handler throws that no middleware turned into a reply.
-    func send(failure: any Error, requestID: String, logger: Logger) async {
+    func send(failure: any Error, logger: Logger, _ observation: RequestObservation) async {
         let error = Self.error(failure)
-        if error.kind == .internal {
-            logger.error("a request failed", metadata: ["error": "\(error)"])
-        }
         let wire = WireError(error)
+        if wire.status >= 500 { observation.log(failure: error, isDefect: error.kind == .internal, logger) }
         try? await onLoop { bridge in
             bridge.finished()
             // Too late for a status: an incomplete reply is all that can still be said.

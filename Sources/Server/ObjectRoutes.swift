@@ -50,6 +50,32 @@ struct ObjectCall: Sendable {
         return bytes.isEmpty ? nil : try ObjectXMLReader.document(bytes)
     }
 
+    /// S3's name for it; `ObjectRequest` for what there is not.
+    var operation: String {
+        guard target.bucket != nil else { return "ListBuckets" }
+        guard target.key != nil else {
+            switch request.method {
+            case .put: return "CreateBucket"
+            case .head: return "HeadBucket"
+            case .delete: return "DeleteBucket"
+            case .post: return "DeleteObjects"
+            case .get where target.has("location"): return "GetBucketLocation"
+            case .get where target.has("uploads"): return "ListMultipartUploads"
+            case .get: return "ListObjects"
+            default: return "ObjectRequest"
+            }
+        }
+        let isUpload = target["uploadId"] != nil
+        switch request.method {
+        case .put: return isUpload ? "UploadPart" : "PutObject"
+        case .get: return isUpload ? "ListParts" : "GetObject"
+        case .head: return "HeadObject"
+        case .post: return isUpload ? "CompleteMultipartUpload" : "CreateMultipartUpload"
+        case .delete: return isUpload ? "AbortMultipartUpload" : "DeleteObject"
+        default: return "ObjectRequest"
+        }
+    }
+
     /// An answer without content.
     func empty(_ status: HTTPResponse.Status = .ok, _ fields: [(String, String)] = []) -> Response {
         var headers = HTTPFields()
@@ -82,15 +108,22 @@ struct ObjectRoutes: RouterMiddleware {
     private func respond(to request: Request, _ context: FrontEndContext) async -> Response {
         do {
             let authenticated = try await authenticate(request, context)
+            context.front.observation.authenticated(authenticated.context)
             let target = try ObjectTarget(context.front.head.uri)
             try target.checkSupported()
-            return try await respond(ObjectCall(request: request, authenticated: authenticated, target: target))
+            let call = ObjectCall(request: request, authenticated: authenticated, target: target)
+            context.front.observation.found(RequestOperation(call.operation))
+            return try await respond(call)
         } catch {
             if !(error is ObjectError), !(error is SignalboxError), !(error is CancellationError) {
                 // Most often the caller's own connection, broken while its body came.
                 context.front.logger.info("object request failed", metadata: ["error": "\(error)"])
             }
-            return ObjectErrorResponse(error).response(
+            let answer = ObjectErrorResponse(error)
+            if answer.status.code >= 500 {
+                context.front.observation.log(failure: error, isDefect: answer.status.code == 500, context.front.logger)
+            }
+            return answer.response(
                 requestID: context.front.requestID, resource: request.uri.path, isHead: request.method == .head)
         }
     }

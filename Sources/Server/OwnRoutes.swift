@@ -35,7 +35,8 @@ extension ControlRoute {
         let endpoint = Operation.updateAgentRuntimeEndpoint
         return ControlRoute(
             method: "POST", path: .template(PathTemplate(ownPrefix + endpoint.path.description + "rollback")),
-            action: "signalbox:RollbackAgentRuntimeEndpoint", authorization: .policy(.updateAgentRuntimeEndpoint), status: 202
+            action: "signalbox:RollbackAgentRuntimeEndpoint", authorization: .policy(.updateAgentRuntimeEndpoint), status: 202,
+            changes: true
         ) { call, parameters in
             let stopSessions = try call.stopSessions()
             // Names and token obey the rules of an update of the same endpoint.

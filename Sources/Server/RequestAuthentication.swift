@@ -55,9 +55,11 @@ public struct RequestAuthentication: Sendable {
     }
 
     private func authenticated(_ caller: Authenticated, _ front: FrontEndRequest, _ body: [UInt8]) -> AuthenticatedRequest {
-        let context = OperationContext(
+        var context = OperationContext(
             principal: caller.principal, region: caller.region, sourceAddress: front.channel.remoteAddress?.ipAddress,
             requestID: front.requestID, logger: front.logger, clock: clock)
+        context.userAgent = front.head.headers.first(name: "user-agent")
+        context.logger[metadataKey: "account"] = "\(caller.principal.account)"
         return AuthenticatedRequest(context: context, front: front, body: body)
     }
 

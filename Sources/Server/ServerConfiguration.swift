@@ -1,6 +1,6 @@
 /// Everything a server is told from outside. Filled by the command line (docs/configuration.md);
 /// everything on disk lies under `home`.
-public struct ServerConfiguration: Sendable, Equatable {
+public struct ServerConfiguration: Sendable {
     /// Address to listen on, a name or a number: `127.0.0.1`, `::1`, `0.0.0.0`.
     public var listenHost: String
     /// TCP port; 0 lets the system choose one.
@@ -25,12 +25,21 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var keepsSandboxes: Bool
     /// How long invocations in flight may go on after a stop was asked for.
     public var shutdownGrace: Duration
+    /// How long requests are still taken after a stop was asked for, while `/readyz` says no already.
+    public var drainDelay: Duration
+    /// Where metrics are to be had without a signature; nil: nowhere.
+    public var metricsListener: (host: String, port: Int)?
+    /// Whether each request is written to the log.
+    public var accessLog: Bool
+    /// How long the audit trail is kept; nil: for ever.
+    public var auditRetention: Duration?
 
     public init(
         listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,
         supervisorSocket: String? = nil, allowFailpoints: Bool = false, maximumSessions: Int = 100,
         agentStartTimeout: Duration = .seconds(120), codeImage: String? = nil, strictImageURI: Bool = false,
-        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30)
+        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30), drainDelay: Duration = .zero,
+        metricsListener: (host: String, port: Int)? = nil, accessLog: Bool = false, auditRetention: Duration? = .seconds(365 * 86_400)
     ) {
         self.listenHost = listenHost
         self.listenPort = listenPort
@@ -44,5 +53,9 @@ public struct ServerConfiguration: Sendable, Equatable {
         self.strictImageURI = strictImageURI
         self.keepsSandboxes = keepsSandboxes
         self.shutdownGrace = shutdownGrace
+        self.drainDelay = drainDelay
+        self.metricsListener = metricsListener
+        self.accessLog = accessLog
+        self.auditRetention = auditRetention
     }
 }

@@ -64,6 +64,7 @@ public struct SignalboxServer: Service {
 
     private func serve(_ store: Store, _ supervisor: SupervisorClient) async throws {
         let context = OperationContext.background("start", logger: logger)
+        let registry = MetricRegistry()
         let identity = try await store.replicaRegister(
             context, id: try ReplicaFile.idOrCreate(home: configuration.home), host: ProcessInfo.processInfo.hostName)
         let objects = ObjectStore(postgres: store.postgres)
@@ -74,10 +75,18 @@ public struct SignalboxServer: Service {
             configuration: ProvisioningConfiguration(
                 initializationTimeout: configuration.agentStartTimeout, codeImage: configuration.codeImage))
         let authenticator = Authenticator(keys: store, logger: logger)
-        let dataPlane = makeDataPlane(store, supervisor, provisioner, authenticator, identity)
+        let dataPlane = makeDataPlane(store, supervisor, provisioner, authenticator, identity, registry)
         let reconcilers = Reconcilers(
             store: store, preparer: SandboxPreparer(provisioner: provisioner, supervisor: supervisor, identity: identity),
-            identity: identity, logger: logger)
+            identity: identity, auditRetention: configuration.auditRetention, logger: logger, metrics: ReconcilerMetrics(registry))
+        let readiness = ReadinessProbe(
+            store: store, supervisor: supervisor, context: .background("readiness", logger: logger))
+        ServerMetrics(
+            store: store, dataPlane: dataPlane, supervisor: supervisor, readiness: readiness,
+            context: .background("metrics", logger: logger)
+        ).register(in: registry)
+
+        let audit = AuditWriter(store: store, registry: registry)
 
         // Stops what an earlier run left over, probes included: before anything starts a sandbox.
         try await dataPlane.start()
@@ -88,12 +97,15 @@ public struct SignalboxServer: Service {
         addControlRoutes(
             to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store),
             dataPlane: dataPlane, validation: ValidationOptions(strictImageUri: configuration.strictImageURI),
+            observability: Observability(
+                registry: registry, audit: audit,
+                status: StatusReader(store: store, supervisor: supervisor, identity: identity)),
             interpreters: { try await provisioner.interpreters() },
-            readiness: { Readiness(parts: ["database": store.postgres.isReachable, "supervisor": await supervisor.answers()]) })
+            readiness: { await readiness.current() })
         let responder = router.buildResponder()
         let frontEnd = FrontEnd(
             configuration: FrontEndConfiguration(host: configuration.listenHost, port: configuration.listenPort),
-            dataPlane: dataPlane, logger: logger
+            dataPlane: dataPlane, logger: logger, observer: RequestObserver(registry, accessLog: accessLog)
         ) { request, front in
             try await responder.respond(to: request, context: FrontEndContext(source: front))
         }
@@ -103,11 +115,19 @@ public struct SignalboxServer: Service {
             await withDiscardingTaskGroup { group in
                 group.addTask { await dataPlane.run() }
                 group.addTask { await authenticator.run() }
+                group.addTask { await audit.run() }
                 group.addTask { await ArtifactSweeper(objects: objects).run(.background("sweep", logger: logger)) }
             }
         }
+        let metricsListener = MetricsListener(registry)
+        registry.collect { [MetricReading("signalbox_http_connections", Double(frontEnd.connectionCount))] }
         let result: Result<Void, any Error>
         do {
+            if let listen = configuration.metricsListener {
+                let address = try await metricsListener.start(host: listen.host, port: listen.port)
+                logger.notice(
+                    "metrics are to be had", metadata: ["address": "\(address.ipAddress ?? listen.host):\(address.port ?? listen.port)"])
+            }
             let address = try await frontEnd.start()
             try await onListening(address.port ?? configuration.listenPort)
             result = .success(())
@@ -116,10 +136,14 @@ public struct SignalboxServer: Service {
         } catch {
             result = .failure(error)
         }
+        // Load balancers are to see it and go elsewhere while those that have not still get their answers.
+        readiness.drain()
+        if !Task.isCancelled, case .success = result { try? await Task.sleep(for: configuration.drainDelay) }
         // In a task of its own, so that a cancelled server ends what it began, too.
         let grace = Task.isCancelled ? .zero : configuration.shutdownGrace
         await Task {
             await frontEnd.shutdown(grace: grace)
+            await metricsListener.shutdown()
             changes.cancel()
             await changes.value
             await bundles.finish()
@@ -132,7 +156,7 @@ public struct SignalboxServer: Service {
 
     private func makeDataPlane(
         _ store: Store, _ supervisor: SupervisorClient, _ provisioner: Provisioner, _ authenticator: Authenticator,
-        _ identity: ReplicaIdentity
+        _ identity: ReplicaIdentity, _ registry: MetricRegistry
     ) -> DataPlane {
         var settings = DataPlaneConfiguration()
         settings.sessionLimit = configuration.maximumSessions
@@ -144,6 +168,14 @@ public struct SignalboxServer: Service {
             renderError: { error, _ in
                 let wire = WireError(error)
                 return (wire.status, wire.headers, wire.body)
-            }, logger: logger)
+            }, logger: logger, metrics: DataPlaneMetrics(registry))
+    }
+
+    /// Requests are written whatever the log's level is: that is what was asked for.
+    private var accessLog: Logger? {
+        guard configuration.accessLog else { return nil }
+        var logger = logger
+        logger.logLevel = min(logger.logLevel, .info)
+        return logger
     }
 }

@@ -28,7 +28,9 @@ struct ControlRoutesTests {
             let health = try await server.send(Call("GET", "/healthz").with { $0.isSigned = false })
             #expect(health.status == 200 && health.text == "ok\n")
             let ready = try await server.send(Call("GET", "/readyz").with { $0.isSigned = false })
-            #expect(ready.status == 200 && ready.text == #"{"parts":{"database":true},"status":"ready"}"#)
+            #expect(
+                ready.status == 200
+                    && ready.text == #"{"parts":{"database":{"message":"A sentence.","ready":true,"state":"up"}},"status":"ready"}"#)
             server.isReady.withLock { $0 = false }
             let away = try await server.send(Call("GET", "/readyz").with { $0.isSigned = false })
             #expect(away.status == 503 && away.field("retry-after") == "1" && away.text.contains("not ready"))
@@ -50,7 +52,9 @@ struct ControlRoutesTests {
             }
             targets += [
                 ("POST", "/_signalbox/v1/runtimes/a-0123456789/runtime-endpoints/prod/rollback"), ("GET", "/_signalbox/v1/interpreters"),
-                ("GET", "/_signalbox/v1/nothing"), ("GET", "/"), ("PATCH", "/runtimes/"), ("HEAD", "/runtimes/"),
+                ("GET", "/_signalbox/v1/metrics"), ("GET", "/_signalbox/v1/status"), ("GET", "/_signalbox/v1/audit"),
+                ("GET", "/_signalbox/v1/audit/sessions/x"), ("GET", "/_signalbox/v1/nothing"), ("GET", "/"), ("PATCH", "/runtimes/"),
+                ("HEAD", "/runtimes/"),
                 ("GET", "/healthz/"), ("GET", "//healthz"), ("GET", "/_s3x"),
             ]
             for (method, target) in targets {

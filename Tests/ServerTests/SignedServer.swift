@@ -7,6 +7,7 @@ import Foundation
 import Hummingbird
 import Logging
 import Platform
+import Sandboxing
 import SigV4
 import Store
 import Synchronization
@@ -20,7 +21,9 @@ final class SignedServer: Sendable {
     let store: Store
     let port: Int
     let isReady = Mutex(true)
+    let registry = MetricRegistry()
     private let front: FrontEnd
+    private let writing: Task<Void, Never>
     private let keys: [Principal.Role: AccessKeyRecord]
 
     private init(_ store: Store) async throws {
@@ -43,21 +46,35 @@ final class SignedServer: Sendable {
             routes: nothing, sessions: nothing, host: nothing, authenticator: authenticator,
             identity: ReplicaIdentity(id: "r", epoch: 1),
             renderError: { error, _ in (WireError(error).status, WireError(error).headers, WireError(error).body) }, logger: logger)
+        let audit = AuditWriter(store: store, registry: registry)
+        let identity = try await store.replicaRegister(c, id: "11111111-2222-3333-4444-555555555555", host: "here")
+        writing = Task { await audit.run() }
         let router = Router(context: FrontEndContext.self)
         let ready = Holder()
         addObjectRoutes(
             to: router, objects: ObjectStore(postgres: store.postgres), authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
             to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store), dataPlane: plane,
+            observability: Observability(
+                registry: registry, audit: audit, status: StatusReader(store: store, supervisor: Self.supervisor, identity: identity)),
             interpreters: { ["PYTHON_3_11": "3.11.2"] },
-            readiness: { Readiness(parts: ["database": ready.server.withLock { $0 }?.isReady.withLock { $0 } ?? false]) })
+            readiness: {
+                let isReady = ready.server.withLock { $0 }?.isReady.withLock { $0 } ?? false
+                return Readiness(parts: ["database": .init(isReady, isReady ? "up" : "away", "A sentence.")])
+            })
         let responder = router.buildResponder()
-        front = FrontEnd(configuration: FrontEndConfiguration(host: "127.0.0.1", port: 0), dataPlane: plane, logger: logger) {
+        front = FrontEnd(
+            configuration: FrontEndConfiguration(host: "127.0.0.1", port: 0), dataPlane: plane, logger: logger,
+            observer: RequestObserver(registry)
+        ) {
             try await responder.respond(to: $0, context: FrontEndContext(source: $1))
         }
         port = try await front.start().port ?? 0
         ready.server.withLock { $0 = self }
     }
+
+    /// One that nobody answers for.
+    static let supervisor = SupervisorClient(socketPath: "/nowhere/supervisor.sock", logger: TestLog.logger)
 
     private final class Holder: Sendable { let server = Mutex<SignedServer?>(nil) }
 
@@ -66,6 +83,8 @@ final class SignedServer: Sendable {
             let server = try await SignedServer(store)
             let result = await Task { try await body(server) }.result
             await server.front.shutdown(grace: .zero)
+            server.writing.cancel()
+            await server.writing.value
             try result.get()
         }
     }
