@@ -25,7 +25,7 @@ struct Signalbox: AsyncParsableCommand {
                 name: "Server",
                 subcommands: [
                     DevCommand.self, ServeCommand.self, SuperviseCommand.self, MigrateCommand.self, KeyCommand.self,
-                    HealthCommand.self,
+                    HealthCommand.self, StatusCommand.self, AuditCommand.self,
                 ]),
             CommandGroup(name: "Configuration", subcommands: [EnvCommand.self, ConfigurationCommand.self]),
         ])

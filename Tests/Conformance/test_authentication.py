@@ -38,6 +38,10 @@ ROUTES = [
     ("POST", "/identities/DeleteWorkloadIdentity"),
     ("POST", "/identities/ListWorkloadIdentities"),
     ("POST", "/_signalbox/v1/runtimes/a-0123456789/runtime-endpoints/prod/rollback"),
+    ("GET", "/_signalbox/v1/metrics"),
+    ("GET", "/_signalbox/v1/status"),
+    ("GET", "/_signalbox/v1/audit"),
+    ("GET", "/_signalbox/v1/audit/sessions/8f14e45f-ceea-467f-9b5a-1c9f4a1d2b3c"),
 ]
 
 

@@ -85,3 +85,74 @@ import Testing
         )
     }
 }
+
+/// What `status` and `audit` show.
+@Suite struct ObservabilityOutputTests {
+    @Test func tables() throws {
+        let status: JSONValue = [
+            "replicaId": "11111111-2222-3333-4444-555555555555", "database": "up", "supervisor": "up",
+            "schema": ["database": 5, "program": 4], "connections": ["inUse": 1, "idle": 2, "waiting": 0],
+            "replicas": [
+                [
+                    "replicaId": "11111111-2222-3333-4444-555555555555", "host": "one", "epoch": 3, "isLive": true,
+                    "heartbeatAgeSeconds": .number(2.25), "sessions": 12, "startedAt": "2026-01-02T03:04:05.678Z",
+                ],
+                [
+                    "replicaId": "99999999-2222-3333-4444-555555555555", "host": "two", "epoch": 1, "isLive": false,
+                    "heartbeatAgeSeconds": 90_000, "sessions": 0, "startedAt": "2026-01-01T03:04:05.678Z",
+                ],
+            ],
+            "reconcilers": [
+                ["kind": "prepare-version", "queued": 0, "held": 1, "retrying": 1, "oldestSeconds": .number(71.5)],
+                ["kind": "settle-endpoint", "queued": 0, "held": 0, "retrying": 0, "oldestSeconds": 0],
+            ],
+            "work": [
+                [
+                    "kind": "prepare-version", "agentRuntimeId": "hello-aB3dE6gH9j", "part": "2", "attempts": 3, "ageSeconds": 4000,
+                    "nextTrySeconds": .number(1.5), "lastError": "two\nlines \u{1b}[31mred",
+                ]
+            ], "problems": [],
+        ]
+        let events: [JSONValue] = [
+            [
+                "at": "2026-01-02T03:04:05.678Z", "actor": "AKIAEXAMPLE", "operation": "UpdateAgentRuntimeEndpoint", "outcome": "ok",
+                "resource": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/hello-aB3dE6gH9j/runtime-endpoint/prod",
+                "from": ["liveVersion": "1", "targetVersion": "1"], "to": ["liveVersion": "1", "targetVersion": "2"],
+                "sourceAddress": "192.0.2.7",
+            ],
+            [
+                "at": "2026-01-02T03:04:06.678Z", "actor": "signalbox", "operation": "EndpointFailed", "outcome": "failed",
+                "resource": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/hello-aB3dE6gH9j/runtime-endpoint/prod",
+                "from": ["liveVersion": "1"], "reason": "it broke",
+            ],
+            [
+                "at": "2026-01-02T03:04:07.678Z", "actor": "AKIAEXAMPLE", "operation": "PutResourcePolicy", "outcome": "ok",
+                "resource": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/hello-aB3dE6gH9j",
+                "to": ["policy": .string(String(repeating: "x", count: 200))],
+            ],
+        ]
+        let sessions: [JSONValue] = [
+            [
+                "agentRuntimeId": "hello-aB3dE6gH9j", "endpointName": "prod", "agentRuntimeVersion": "2",
+                "startedAt": "2026-01-02T03:04:05.678Z", "lastActiveAt": "2026-01-02T03:05:05.678Z",
+            ]
+        ]
+        let text =
+            "# status\n\(StatusPage(status).text)\n\n# audit\n\(Table.auditEvents(events).text)\n\n# audit session\n"
+            + Table.sessions(sessions).text + "\n"
+        #expect(!text.contains("\u{1b}"))
+        try Golden.expect(text, in: "observability.txt")
+    }
+
+    @Test func times() {
+        let now = Date(timeIntervalSince1970: 1_790_000_000)
+        let expected = [
+            "90s": "2026-09-21T14:11:50.000Z", "30m": "2026-09-21T13:43:20.000Z", "12h": "2026-09-21T02:13:20.000Z",
+            "7d": "2026-09-14T14:13:20.000Z", "2026-09-20": "2026-09-20T00:00:00.000Z", "2026-09-20T01:02:03Z": "2026-09-20T01:02:03.000Z",
+        ]
+        for (text, time) in expected { #expect(TimeArgument(argument: text)?.time(now: now).description == time, "\(text)") }
+        for text in ["", "s", "-1s", "7", "7w", "yesterday", "2026-13-01", "99999999999d", "1.5h"] {
+            #expect(TimeArgument(argument: text) == nil, "\(text)")
+        }
+    }
+}

@@ -89,6 +89,19 @@ struct ServerOptions: SettingOptions {
             valueName: "seconds"))
     var shutdownGrace: Int?
 
+    @Option(
+        help: ArgumentHelp("Seconds in which requests are still taken after a stop was asked for, but not ready.", valueName: "seconds"))
+    var drainDelay: Int?
+
+    @Option(help: ArgumentHelp("Address to answer GET /metrics on without a signature.", valueName: "host:port"))
+    var metricsListen: String?
+
+    @Flag(inversion: .prefixedNo, help: "Write each request to the log.")
+    var accessLog: Bool?
+
+    @Option(help: ArgumentHelp("Days that the audit trail is kept, 0 for ever.", valueName: "days"))
+    var auditRetention: Int?
+
     @Flag(inversion: .prefixedNo, help: "Take only images of Amazon ECR, as AWS does.")
     var strictImageUri: Bool?
 
@@ -106,13 +119,15 @@ struct ServerOptions: SettingOptions {
     var readyFile: String?
 
     var flags: [String: ConfigValue] {
-        var flags: [String: ConfigValue] = .flags([(.listen, listen), (.codeImage, codeImage)])
+        var flags: [String: ConfigValue] = .flags([(.listen, listen), (.codeImage, codeImage), (.metricsListen, metricsListen)])
         let numbers: [(Setting, Int?)] = [
             (.maximumSessions, maximumSessions), (.agentStartTimeout, agentStartTimeout), (.shutdownGrace, shutdownGrace),
+            (.drainDelay, drainDelay), (.auditRetention, auditRetention),
         ]
         for (setting, value) in numbers {
             if let value { flags[setting.key] = ConfigValue(.int(value), isSecret: false) }
         }
+        if let accessLog { flags[Setting.accessLog.key] = ConfigValue(.bool(accessLog), isSecret: false) }
         if let strictImageUri { flags[Setting.strictImageUri.key] = ConfigValue(.bool(strictImageUri), isSecret: false) }
         if let allowFailpoints {
             flags[Setting.allowFailpoints.key] = ConfigValue(.bool(allowFailpoints), isSecret: false)

@@ -72,6 +72,19 @@ extension Setting {
     static let shutdownGrace = Setting(
         key: "shutdownGrace", kind: .integer(0...3600), fallback: "30",
         meaning: "Seconds that invocations in flight may go on after SIGTERM or Ctrl-C. Then they are cut.")
+    static let drainDelay = Setting(
+        key: "drainDelay", kind: .integer(0...3600), fallback: "0",
+        meaning: "Seconds after SIGTERM in which requests are still taken while GET /readyz says 503 already. Behind a load "
+            + "balancer: a little longer than it takes to notice. --shutdown-grace begins after it.")
+    static let metricsListen = Setting(
+        key: "metricsListen", kind: .text, fallback: "none",
+        meaning: "HOST:PORT to answer GET /metrics on without a signature, for a scraper. Whoever reaches it may read them.")
+    static let accessLog = Setting(
+        key: "accessLog", kind: .boolean, fallback: "false",
+        meaning: "Writes one message of level info for each request, whatever logLevel is.")
+    static let auditRetention = Setting(
+        key: "auditRetention", kind: .integer(0...36_500), fallback: "365",
+        meaning: "Days that the audit trail is kept, 0 for ever. With several replicas the shortest time counts.")
     static let dockerHost = Setting(
         key: "dockerHost", kind: .text, fallback: "DOCKER_HOST, or the socket of Docker or Podman that answers",
         meaning: "Container engine for agents that are images: unix:///PATH, tcp://HOST:PORT (TLS by DOCKER_CERT_PATH), or off.")
@@ -123,7 +136,8 @@ extension Setting {
     /// The table.
     static let all: [Setting] = [
         config, home, listen, databaseURL, databasePasswordFile, supervisorSocket, serverUser, maximumSessions,
-        agentStartTimeout, shutdownGrace, dockerHost, containerRuntime, maximumImageSize, strictImageUri, codeImage,
+        agentStartTimeout, shutdownGrace, drainDelay, metricsListen, accessLog, auditRetention, dockerHost, containerRuntime,
+        maximumImageSize, strictImageUri, codeImage,
         sandboxNetwork, sandboxSubnet, sandboxDenied, sandboxDNS, logLevel, logFormat, output, allowFailpoints, failpoints,
     ]
 }

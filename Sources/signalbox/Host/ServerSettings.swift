@@ -29,15 +29,23 @@ extension SettingsReader {
         if let value = try integer(.maximumSessions) { configuration.maximumSessions = value }
         if let value = try integer(.agentStartTimeout) { configuration.agentStartTimeout = .seconds(value) }
         if let value = try integer(.shutdownGrace) { configuration.shutdownGrace = .seconds(value) }
+        if let value = try integer(.drainDelay) { configuration.drainDelay = .seconds(value) }
+        if let value = try integer(.auditRetention) { configuration.auditRetention = value == 0 ? nil : .seconds(value * 86_400) }
+        configuration.accessLog = try boolean(.accessLog) ?? false
+        configuration.metricsListener = try address(.metricsListen).map { ($0.host, $0.port) }
         configuration.codeImage = try string(.codeImage)
         configuration.strictImageURI = try boolean(.strictImageUri) ?? false
         return configuration
     }
 
     func listenAddress() throws -> ListenAddress {
-        guard let text = try string(.listen) else { return ListenAddress(host: "127.0.0.1", port: 4747) }
+        try address(.listen) ?? ListenAddress(host: "127.0.0.1", port: 4747)
+    }
+
+    private func address(_ setting: Setting) throws -> ListenAddress? {
+        guard let text = try string(setting) else { return nil }
         guard let address = ListenAddress(text) else {
-            throw invalid(.listen, "'\(text)' is not HOST:PORT, such as 127.0.0.1:4747 or [::1]:4747")
+            throw invalid(setting, "'\(text)' is not HOST:PORT, such as 127.0.0.1:4747 or [::1]:4747")
         }
         return address
     }

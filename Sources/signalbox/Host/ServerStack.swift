@@ -47,7 +47,7 @@ struct ServerStack: Service {
                 gracefulShutdownSignals: [.sigterm, .sigint, .sighup], cancellationSignals: [.sigquit],
                 logger: logger.quieter)
             // Invocations get their grace; then sandboxes and PostgreSQL have half a minute to end.
-            group.maximumGracefulShutdownDuration = configuration.shutdownGrace + .seconds(30)
+            group.maximumGracefulShutdownDuration = configuration.drainDelay + configuration.shutdownGrace + .seconds(30)
             group.maximumCancellationDuration = .seconds(30)
             try await ServiceGroup(configuration: group).run()
         }

@@ -23,6 +23,8 @@ struct StandardErrorLog: LogHandler {
 
     func log(event: LogEvent) {
         var all = metadata
+        // A request's id under Hummingbird's key: ours is there, too.
+        all["hb.request.id"] = nil
         if let metadataProvider { all.merge(metadataProvider.get()) { _, new in new } }
         if let own = event.metadata { all.merge(own) { _, new in new } }
         Terminal.standardError.writeLine(line(event, all, at: Date()))
