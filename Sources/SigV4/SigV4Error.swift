@@ -23,6 +23,10 @@ public enum SigV4Error: Error, Sendable, Equatable {
     public var message: String {
         switch self {
         case .missingAuthentication: "Missing Authentication Token"
+        case .otherScheme(let scheme) where scheme.lowercased() == "bearer":
+            // AWS's sentence (contract §9).
+            "Authorization method mismatch. The agent is configured for a different authorization method than what was used in your "
+                + "request. Check the agent's authorization configuration and ensure your request uses the matching method."
         case .otherScheme(let scheme): "The authorization scheme '\(scheme)' is not supported here; sign with AWS4-HMAC-SHA256."
         case .incomplete(let message), .scopeMismatch(let message), .expired(let message): message
         case .unrecognizedClient: "The security token included in the request is invalid."
@@ -39,6 +43,7 @@ public enum SigV4Error: Error, Sendable, Equatable {
         switch self {
         case .missingAuthentication: SignalboxError(.missingAuthentication, message)
         case .unrecognizedClient: SignalboxError(.unrecognizedClient, message)
+        case .otherScheme(let scheme) where scheme.lowercased() == "bearer": SignalboxError(.accessDenied, message)
         case .otherScheme, .incomplete, .signatureMismatch, .scopeMismatch, .expired, .payloadMismatch:
             SignalboxError(.invalidSignature, message)
         }

@@ -87,7 +87,8 @@ struct AuthenticatorTests {
     }
 
     @Test(arguments: [
-        ("", SignalboxError.Kind.missingAuthentication), ("Bearer x", .invalidSignature), ("AWS4-HMAC-SHA256 x", .invalidSignature),
+        ("", SignalboxError.Kind.missingAuthentication), ("Bearer x", .accessDenied), ("bearer x", .accessDenied),
+        ("Basic eDp5", .invalidSignature), ("AWS4-HMAC-SHA256 x", .invalidSignature),
     ])
     func withoutASignatureNothingIsAsked(authorization: String, kind: SignalboxError.Kind) async {
         let desk = Desk()
