@@ -41,6 +41,8 @@ public struct SignalboxError: Error, Sendable {
         case quotaExceeded
         case throttled(retryAfterSeconds: Int)
         case payloadTooLarge
+        /// A body in another format than JSON.
+        case unsupportedMediaType
         /// The agent, not Signalbox, failed (424).
         case agentFailed
         /// A part we need is away, the database above all; worth retrying.

@@ -10,8 +10,8 @@ struct ControlRoute: Sendable {
     struct Answer: Sendable {
         var headers: [(name: String, value: String)] = []
         var body: JSONValue = .object([:])
-        /// Instead of the JSON, with a Content-Type among the headers.
-        var text: String?
+        /// Instead of the body.
+        var file: (bytes: [UInt8], type: String)?
     }
 
     enum Path: Sendable {
@@ -117,9 +117,22 @@ extension ControlRoute {
 
 extension AuthenticatedRequest {
     func decode<Input: OperationInput>(_ type: Input.Type, _ parameters: [String: String]) throws(SignalboxError) -> Input {
+        try checkMediaType(Input.schema)
         guard let query = PercentEncoding.query(front.rawQuery) else {
             throw .validation("The query string is not percent-encoded correctly.", reason: .cannotParse)
         }
         return try RequestDecoder(options: validation).decode(type, path: parameters, query: query, headers: front.headers, body: body)
+    }
+
+    /// A body in another format is refused by name instead of as bad JSON. None given is JSON: curl and hand-made
+    /// calls leave it out.
+    private func checkMediaType(_ schema: Schema) throws(SignalboxError) {
+        guard !body.isEmpty, schema.members.contains(where: { $0.location == .body }) else { return }
+        for (name, value) in front.headers where name.lowercased() == "content-type" {
+            let type = value.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+            guard ["", "application/json", "application/x-amz-json-1.0", "application/x-amz-json-1.1"].contains(type) else {
+                throw SignalboxError(.unsupportedMediaType, "The Content-Type must be application/json.")
+            }
+        }
     }
 }

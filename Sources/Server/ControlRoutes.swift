@@ -19,9 +19,8 @@ public func addControlRoutes(
     readiness: @escaping @Sendable () async -> Readiness
 ) {
     let routes =
-        ControlRoute.model(controlPlane) + [
-            .stop(dataPlane, observability?.audit), .rollback(controlPlane), .preparation(controlPlane), .interpreters(interpreters),
-        ] + (observability?.routes ?? [])
+        ControlRoute.model(controlPlane) + [.stop(dataPlane, observability?.audit)]
+        + ControlRoute.own(controlPlane, interpreters: interpreters) + (observability?.routes ?? [])
     router.add(
         middleware: ControlRoutes(
             routes: routes, authentication: authentication, controlPlane: controlPlane, validation: validation,
@@ -61,7 +60,7 @@ struct ControlRoutes: RouterMiddleware {
         }
         // 204 is all that such an operation says.
         if route.status == 204 { return Response(status: .noContent) }
-        if let text = answer.text { return Self.response(route.status, Array(text.utf8), answer.headers) }
+        if let file = answer.file { return Self.response(route.status, file.bytes, file.type, answer.headers) }
         return Self.json(route.status, answer.body, answer.headers)
     }
 
@@ -113,11 +112,13 @@ struct ControlRoutes: RouterMiddleware {
     }
 
     private static func json(_ status: Int, _ body: JSONValue, _ fields: [(name: String, value: String)] = []) -> Response {
-        response(status, body.bytes(), [("Content-Type", "application/json")] + fields)
+        response(status, body.bytes(), "application/json", fields)
     }
 
-    private static func response(_ status: Int, _ bytes: [UInt8], _ fields: [(name: String, value: String)]) -> Response {
-        var headers: HTTPFields = [:]
+    private static func response(
+        _ status: Int, _ bytes: [UInt8], _ type: String, _ fields: [(name: String, value: String)]
+    ) -> Response {
+        var headers: HTTPFields = [.contentType: type]
         for (name, value) in fields { headers.set(name, value) }
         return Response(
             status: HTTPResponse.Status(code: status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))

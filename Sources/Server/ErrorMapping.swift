@@ -47,6 +47,7 @@ public struct WireError: Sendable, Equatable {
             (status, code) = (429, "ThrottlingException")
             extraHeaders = [("Retry-After", String(seconds))]
         case .payloadTooLarge: (status, code, reason) = (413, "ValidationException", .fieldValidationFailed)
+        case .unsupportedMediaType: (status, code) = (415, "UnsupportedMediaTypeException")
         case .agentFailed: (status, code) = (424, "RuntimeClientError")
         case .unavailable(let seconds):
             (status, code) = (503, "ServiceUnavailableException")

@@ -38,6 +38,7 @@ struct ObjectErrorResponse {
         case .expiredCredential: self.init(.forbidden, "RequestTimeTooSkewed", error.message)
         case .validation: self.init(.badRequest, "InvalidRequest", error.message)
         case .payloadTooLarge: self.init(.badRequest, "EntityTooLarge", error.message)
+        case .unsupportedMediaType: self.init(.badRequest, "InvalidRequest", error.message)
         case .throttled(let seconds), .unavailable(let seconds):
             self.init(.serviceUnavailable, "ServiceUnavailable", error.message)
             retryAfterSeconds = seconds

@@ -14,7 +14,7 @@ extension ControlRoute {
             method: "GET", path: .template(PathTemplate(ownPrefix + "/metrics")), action: "signalbox:GetMetrics",
             authorization: .role(.read), status: 200
         ) { _, _ in
-            Answer(headers: [("Content-Type", MetricText.contentType)], text: await registry.render())
+            Answer(file: (Array(await registry.render().utf8), MetricText.contentType))
         }
     }
 

@@ -5,14 +5,23 @@ import Platform
 
 /// The operations that AWS does not have (docs/architecture.md, decision 7).
 extension ControlRoute {
-    static let ownPrefix = "/_signalbox/v1"
+    /// One for each of `Operation.own`.
+    static func own(_ plane: ControlPlane, interpreters: @escaping @Sendable () async throws -> [String: String]) -> [ControlRoute] {
+        [rollback(plane), preparation(plane), Self.interpreters(interpreters), openAPIDocument, reference]
+    }
+
+    init(
+        _ operation: Operation, _ authorization: RouteAuthorization,
+        _ answer: @escaping @Sendable (AuthenticatedRequest, _ parameters: [String: String]) async throws -> Answer
+    ) {
+        self.init(
+            method: operation.method, path: .template(operation.path), action: "signalbox:\(operation.name)",
+            authorization: authorization, status: operation.successStatus, changes: operation.changes, answer: answer)
+    }
 
     /// What sandboxes of this host can run, such as `["PYTHON_3_11": "/usr/bin/python3.11"]`.
     static func interpreters(_ list: @escaping @Sendable () async throws -> [String: String]) -> ControlRoute {
-        ControlRoute(
-            method: "GET", path: .template(PathTemplate(ownPrefix + "/interpreters")), action: "signalbox:ListInterpreters",
-            authorization: .role(.read), status: 200
-        ) { _, _ in
+        ControlRoute(.listInterpreters, .role(.read)) { _, _ in
             let interpreters = try await list().mapValues { JSONValue.string($0) }
             return Answer(body: .object(["interpreters": .object(interpreters)]))
         }
@@ -20,10 +29,7 @@ extension ControlRoute {
 
     /// How far the newest version of a runtime is, or that of `?version=`.
     static func preparation(_ plane: ControlPlane) -> ControlRoute {
-        ControlRoute(
-            method: "GET", path: .template(PathTemplate(ownPrefix + "/runtimes/{agentRuntimeId}/preparation")),
-            action: "signalbox:GetVersionPreparation", authorization: .policy(.getAgentRuntime), status: 200
-        ) { call, parameters in
+        ControlRoute(.getVersionPreparation, .policy(.getAgentRuntime)) { call, parameters in
             // Names obey the rules of reading the same version.
             let named = try call.decode(GetAgentRuntimeRequest.self, parameters)
             return Answer(body: try JSONValueEncoder.encode(try await plane.versionPreparation(call.context, named)))
@@ -32,12 +38,7 @@ extension ControlRoute {
 
     /// Points an endpoint back at the version that was READY before.
     static func rollback(_ plane: ControlPlane) -> ControlRoute {
-        let endpoint = Operation.updateAgentRuntimeEndpoint
-        return ControlRoute(
-            method: "POST", path: .template(PathTemplate(ownPrefix + endpoint.path.description + "rollback")),
-            action: "signalbox:RollbackAgentRuntimeEndpoint", authorization: .policy(.updateAgentRuntimeEndpoint), status: 202,
-            changes: true
-        ) { call, parameters in
+        ControlRoute(.rollbackAgentRuntimeEndpoint, .policy(.updateAgentRuntimeEndpoint)) { call, parameters in
             let stopSessions = try call.stopSessions()
             // Names and token obey the rules of an update of the same endpoint.
             let named = try call.decode(UpdateAgentRuntimeEndpointRequest.self, parameters)
@@ -49,6 +50,27 @@ extension ControlRoute {
             return Answer(body: try JSONValueEncoder.encode(response))
         }
     }
+
+    /// Without what would name this server: its caller knows where it is.
+    private static var openAPIDocument: ControlRoute {
+        ControlRoute(.getOpenAPIDocument, .role(.read)) { _, _ in Answer(file: (servedDocument, "application/json")) }
+    }
+
+    private static var reference: ControlRoute {
+        ControlRoute(.getReference, .role(.read)) { _, _ in
+            // Nothing of the page comes from elsewhere, and nothing of it goes anywhere.
+            Answer(
+                headers: [
+                    (
+                        "Content-Security-Policy",
+                        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'"
+                    ), ("X-Content-Type-Options", "nosniff"),
+                ], file: (servedPage, Operation.getReference.contentType ?? "text/html"))
+        }
+    }
+
+    private static let servedDocument = Array(OpenAPI.text(server: "/").utf8)
+    private static let servedPage = Array(ReferencePage.html(server: "/").utf8)
 }
 
 extension AuthenticatedRequest {

@@ -27,7 +27,7 @@ struct Signalbox: AsyncParsableCommand {
                     DevCommand.self, ServeCommand.self, SuperviseCommand.self, MigrateCommand.self, KeyCommand.self,
                     HealthCommand.self, StatusCommand.self, AuditCommand.self,
                 ]),
-            CommandGroup(name: "Configuration", subcommands: [EnvCommand.self, ConfigurationCommand.self]),
+            CommandGroup(name: "Configuration", subcommands: [EnvCommand.self, ConfigurationCommand.self, OpenAPICommand.self]),
         ])
 }
 

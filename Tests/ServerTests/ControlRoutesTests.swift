@@ -23,6 +23,65 @@ struct ControlRoutesTests {
         }
     }
 
+    @Test func everyOperationOfOursHasItsRoute() async throws {
+        try await SignedServer.with { server async throws in
+            let routes = ControlRoute.own(.init(store: server.store), interpreters: { [:] })
+            let found = routes.map { route in
+                guard case .template(let path) = route.path else { return "" }
+                return "\(route.method) \(path) \(route.status) \(route.action)"
+            }
+            let expected = Operation.own.map { "\($0.method) \($0.path) \($0.successStatus) signalbox:\($0.name)" }
+            #expect(found.sorted() == expected.sorted())
+        }
+    }
+
+    @Test func describesItself() async throws {
+        try await SignedServer.with { server async throws in
+            let document = try await server.send(Call("GET", "/_signalbox/v1/openapi.json"))
+            #expect(document.status == 200 && document.field("content-type") == "application/json")
+            #expect(document.json == OpenAPI.document(server: "/"))
+            let page = try await server.send(Call("GET", "/_signalbox/v1/reference"))
+            #expect(page.status == 200 && page.field("content-type") == "text/html; charset=utf-8")
+            #expect(page.field("content-security-policy")?.hasPrefix("default-src 'none'") == true)
+            // Whole: the document is in it, and nothing in it ends the script that holds it.
+            #expect(page.text.hasSuffix("</html>\n") && page.text.contains(#""operationId":"CreateAgentRuntime""#))
+            #expect(!page.text.contains("{{DOCUMENT}}") && page.text.components(separatedBy: "</script>").count == 3)
+            for word in ["https://", "src=", "@import", "url("] {
+                #expect(!page.text.components(separatedBy: "<script type=")[0].contains(word), "\(word)")
+            }
+        }
+    }
+
+    @Test func bodiesAreJSON() async throws {
+        try await SignedServer.with { server async throws in
+            let target = "/runtimes/a-0123456789/runtime-endpoints/"
+            for type in ["application/json", "Application/JSON; charset=utf-8", "application/x-amz-json-1.1", ""] {
+                let call = Call("PUT", target, #"{"name":"prod"}"#).with { $0.headers = type.isEmpty ? [] : [("Content-Type", type)] }
+                #expect(try await server.send(call).outcome == "404 ResourceNotFoundException", "\(type)")
+            }
+            for type in ["text/xml", "application/x-www-form-urlencoded", "application/jsonp"] {
+                let call = Call("PUT", target, #"{"name":"prod"}"#).with { $0.headers = [("Content-Type", type)] }
+                #expect(try await server.send(call).outcome == "415 UnsupportedMediaTypeException", "\(type)")
+            }
+            // Where no body is looked at, its type isn't either.
+            let list = Call("POST", "/runtimes/", "x").with { $0.headers = [("Content-Type", "text/plain")] }
+            #expect(try await server.send(list).status == 200)
+        }
+    }
+
+    @Test func bearerTokensAreAnotherMethod() async throws {
+        try await SignedServer.with { server async throws in
+            for (method, target) in [("POST", "/runtimes/"), ("POST", "/runtimes/a-0123456789/invocations")] {
+                let call = Call(method, target).with {
+                    $0.isSigned = false
+                    $0.headers = [("Authorization", "Bearer abc")]
+                }
+                let reply = try await server.send(call)
+                #expect(reply.outcome == "403 AccessDeniedException" && reply.text.contains("Authorization method mismatch"))
+            }
+        }
+    }
+
     @Test func openRoutesAreOpen() async throws {
         try await SignedServer.with { server async throws in
             let health = try await server.send(Call("GET", "/healthz").with { $0.isSigned = false })

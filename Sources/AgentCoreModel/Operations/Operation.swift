@@ -6,6 +6,8 @@ public struct Operation: Sendable {
         case control
         /// Service id `bedrock-agentcore`.
         case data
+        /// Signalbox's own, below `/_signalbox/v1`.
+        case own
     }
 
     public let name: String
@@ -20,6 +22,10 @@ public struct Operation: Sendable {
     /// The model's trait: it takes a `clientToken`, or may be repeated without one.
     public let isIdempotent: Bool
     public let isReadOnly: Bool
+    /// Of an answer that is no JSON object of members.
+    public let contentType: String?
+    /// A body member that the schema does not name is refused instead of ignored.
+    public let isStrict: Bool
 
     /// Whether it changes anything that lasts, and so leaves a row in the audit trail. To call an agent does not.
     public var changes: Bool { !isReadOnly && name != Self.invokeAgentRuntime.name }
@@ -29,7 +35,8 @@ public struct Operation: Sendable {
 
     init(
         _ name: String, _ plane: Plane = .control, _ method: String, _ path: String, _ successStatus: Int,
-        input: Schema, output: Schema, errors: [ErrorShape], idempotent: Bool = false, readOnly: Bool = false
+        input: Schema, output: Schema, errors: [ErrorShape], idempotent: Bool = false, readOnly: Bool = false,
+        contentType: String? = nil, strict: Bool = false
     ) {
         self.name = name
         self.plane = plane
@@ -41,6 +48,8 @@ public struct Operation: Sendable {
         self.errors = errors
         isIdempotent = idempotent
         isReadOnly = readOnly
+        self.contentType = contentType
+        isStrict = strict
     }
 }
 
