@@ -1,5 +1,6 @@
 """What every folder of Python tests shares: the --long switch and the session's temporary home."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import tempfile
 import pytest
 
 import places
+import score
 from engines import ENGINES, Images
 from postgres import PrivatePostgres
 from server import DevServer, RemoteServer
@@ -21,6 +23,9 @@ def pytest_configure(config):
 def pytest_addoption(parser):
     parser.addoption("--agents", choices=["archives", *ENGINES], default="archives",
                      help="what agents are made of: archives, or images on a Docker or Podman of our own")
+    parser.addoption("--endpoint-url", metavar="URL",
+                     help="test the server at this address, with the AWS_* credentials of the environment, instead of one of our own")
+    parser.addoption("--score", metavar="FILE", help="print what was driven of the API, and write it here")
     parser.addoption("--long", action="store_true", help="turn the counts of crash and race tests up, wait for long timers")
 
 
@@ -30,6 +35,17 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "long" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="runs with --long"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    path = config.getoption("--score")
+    if not path:
+        return
+    found = score.collected()
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(found, file)
+    terminalreporter.section("score")
+    terminalreporter.write_line(score.table(found))
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +74,9 @@ def images(pytestconfig, scratch):
 
 
 @pytest.fixture(scope="session")
-def server(scratch, images):
-    """The server that most tests share: `signalbox dev`, or whatever CONFORMANCE_ENDPOINT_URL names."""
-    if url := os.environ.get("CONFORMANCE_ENDPOINT_URL"):
+def server(scratch, images, pytestconfig):
+    """The server that most tests share: `signalbox dev`, or whatever --endpoint-url or CONFORMANCE_ENDPOINT_URL names."""
+    if url := pytestconfig.getoption("--endpoint-url") or os.environ.get("CONFORMANCE_ENDPOINT_URL"):
         yield RemoteServer(url)
         return
     with DevServer(f"{scratch}/home", arguments=["--agent-start-timeout", "20"], log=places.log("conformance-server"),

@@ -5,7 +5,8 @@ import pytest
 import places
 from clients import CommandLine
 from runtimes import Workshop
-from server import DevServer
+from server import DevServer, ServeServer
+from tenants import Tenants
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +78,10 @@ def dev_server(scratch, request):
     yield start
     for server in reversed(started):
         server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def tenants(scratch, postgres):
+    """A server with keys of every role and of another account."""
+    with ServeServer(f"{scratch}/tenants", postgres.url(postgres.create_database()), log=places.log("tenants")) as server:
+        yield Tenants(server)

@@ -9,6 +9,8 @@ from functools import cached_property
 import boto3
 from botocore.config import Config
 
+import score
+
 from processes import clean_environment, wait_for
 
 SETTLED = {"READY", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"}
@@ -23,7 +25,7 @@ class Clients:
         self.configuration = Config(retries={"total_max_attempts": 1}, read_timeout=300, **configuration)
 
     def _make(self, service, variable):
-        return boto3.client(
+        client = boto3.client(
             service,
             endpoint_url=self.environment[variable],
             region_name=self.environment["AWS_REGION"],
@@ -31,6 +33,8 @@ class Clients:
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
             config=self.configuration,
         )
+        score.watch(client, f"boto3 {boto3.__version__}")
+        return client
 
     @cached_property
     def control(self):
@@ -63,8 +67,10 @@ class CommandLine:
             return done.stdout
 
     def attempt(self, *arguments):
-        return subprocess.run(
+        done = subprocess.run(
             [self.program, *arguments], capture_output=True, text=True, check=False, timeout=300, env=self.environment)
+        score.watch_command(arguments, done, "AWS CLI")
+        return done
 
 
 def settled_runtime(control, runtime_id, seconds=60):
