@@ -127,7 +127,8 @@ def test_by_the_aws_cli(aws, control, shared_workshop, tmp_path):
 
     identity = unique("identity")
     aws(CONTROL, "create-workload-identity", "--name", identity)
-    aws(CONTROL, "update-workload-identity", "--name", identity, "--allowed-resource-oauth2-return-urls", "https://example.com/callback")
+    # Version 1 of the CLI would look at what an http URL holds.
+    aws(CONTROL, "update-workload-identity", "--name", identity, "--allowed-resource-oauth2-return-urls", "app://callback")
     assert len(aws(CONTROL, "get-workload-identity", "--name", identity)["allowedResourceOauth2ReturnUrls"]) == 1
     assert identity in [line["name"] for line in aws(CONTROL, "list-workload-identities")["workloadIdentities"]]
     aws(CONTROL, "delete-workload-identity", "--name", identity)

@@ -51,6 +51,8 @@ class RemoteServer(Running):
         region = os.environ.get("AWS_REGION", "us-east-1")
         self.environment = environment_of(
             self.url, os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], region)
+        # One that has its object store, or its data plane, elsewhere.
+        self.environment.update({name: os.environ[name] for name in self.environment if name in os.environ})
 
 
 class LocalServer(Running):

@@ -1,0 +1,45 @@
+"""What the fuzzer runs against: one server with a runtime, an endpoint, an identity, and things to delete."""
+
+import os
+import random
+
+import pytest
+
+from document import Document
+from runtimes import Workshop, session_id, unique
+from world import World
+
+#: The same requests each time. With --long another one, printed with what it found.
+SEED = 20_261_121
+
+
+@pytest.fixture(scope="session")
+def fuzz_seed(long_run):
+    return int(os.environ.get("FUZZ_SEED", random.randrange(2**31) if long_run else SEED))
+
+
+@pytest.fixture(scope="session")
+def document():
+    return Document.load()
+
+
+@pytest.fixture(scope="session")
+def world(server):
+    workshop = Workshop(server.clients)
+    control = workshop.control
+    good = workshop.runtime()
+    good.endpoint("prod")
+    identity = unique("identity")
+    control.create_workload_identity(name=identity)
+    victims = [workshop.create()["agentRuntimeId"] for _ in range(3)]
+    endpoints = ["victim_a", "victim_b"]
+    for name in endpoints:
+        good.endpoint(name)
+    identities = [unique("victim") for _ in range(3)]
+    for name in identities:
+        control.create_workload_identity(name=name)
+    yield World(good, identity, workshop.artifact("probe"), session_id(), victims, endpoints, identities)
+    # All that the fuzzer made, too.
+    for page in control.get_paginator("list_agent_runtimes").paginate():
+        workshop._made += [line["agentRuntimeId"] for line in page["agentRuntimes"] if line["agentRuntimeId"] not in workshop._made]
+    workshop.close()

@@ -1,0 +1,44 @@
+"""Values that lead a request past its 404, mixed into what the fuzzer makes up."""
+
+import random
+from typing import NamedTuple
+
+from runtimes import Runtime
+
+
+class World(NamedTuple):
+    good: Runtime
+    identity: str
+    #: `agentRuntimeArtifact` of an archive that is there.
+    artifact: dict
+    session: str
+    #: Ids and names that may be deleted.
+    runtimes: list
+    endpoints: list
+    identities: list
+
+    def mix(self, operation, case, draw: random.Random):
+        """Puts real values where the case has made-up ones: three times of four, each by itself."""
+        deletes = operation.name.startswith("Delete")
+        good = {
+            "agentRuntimeId": draw.choice(self.runtimes) if operation.name == "DeleteAgentRuntime" else self.good.id,
+            "endpointName": draw.choice(self.endpoints) if operation.name == "DeleteAgentRuntimeEndpoint" else draw.choice(["prod", "DEFAULT"]),
+            "agentRuntimeArn": draw.choice([self.good.arn, self.good.id]),
+            "resourceArn": draw.choice([self.good.arn, f"{self.good.arn}/runtime-endpoint/prod"]),
+        }
+        for name in case.path_parameters or {}:
+            if name in good and draw.random() < 0.75:
+                case.path_parameters[name] = good[name]
+        for name in list(case.headers or {}):
+            if name.lower().endswith("-session-id") and draw.random() < 0.75:
+                case.headers[name] = self.session
+        body = case.body
+        if isinstance(body, dict):
+            if "agentRuntimeArtifact" in body and draw.random() < 0.75:
+                body["agentRuntimeArtifact"] = self.artifact
+            if "agentRuntimeVersion" in body and draw.random() < 0.75:
+                body["agentRuntimeVersion"] = "1"
+            if "name" in body and "WorkloadIdentity" in operation.name and draw.random() < 0.75:
+                body["name"] = draw.choice(self.identities) if deletes else self.identity
+        if isinstance(case.query, dict) and "version" in case.query and draw.random() < 0.75:
+            case.query["version"] = "1"
