@@ -10,10 +10,7 @@ extension ControlRoute {
     /// For every role that may read: the page holds sums over the whole server, and no name or id of
     /// anybody's resource, key or account.
     static func metrics(_ registry: MetricRegistry) -> ControlRoute {
-        ControlRoute(
-            method: "GET", path: .template(PathTemplate(ownPrefix + "/metrics")), action: "signalbox:GetMetrics",
-            authorization: .role(.read), status: 200
-        ) { _, _ in
+        ControlRoute(.getMetrics, .role(.read)) { _, _ in
             Answer(file: (Array(await registry.render().utf8), MetricText.contentType))
         }
     }
@@ -23,20 +20,14 @@ extension ControlRoute {
     /// For every role that may read: counts are those of the whole installation, single pieces of work
     /// and their errors those of the caller's own account.
     static func status(_ reader: StatusReader) -> ControlRoute {
-        ControlRoute(
-            method: "GET", path: .template(PathTemplate(ownPrefix + "/status")), action: "signalbox:GetStatus",
-            authorization: .role(.read), status: 200
-        ) { call, _ in Answer(body: await reader.read(call.context)) }
+        ControlRoute(.getStatus, .role(.read)) { call, _ in Answer(body: await reader.read(call.context)) }
     }
 
     /// The audit trail of the caller's account.
     ///
     /// For administrators: it names everybody's keys and addresses.
     static func auditEvents(_ store: Store) -> ControlRoute {
-        ControlRoute(
-            method: "GET", path: .template(PathTemplate(ownPrefix + "/audit")), action: "signalbox:ListAuditEvents",
-            authorization: .role(.administer), status: 200
-        ) { call, _ in
+        ControlRoute(.listAuditEvents, .role(.administer)) { call, _ in
             var query = try OwnQuery(call, known: ["runtime", "actor", "operation", "since", "until", "maxResults", "nextToken"])
             let filter = AuditFilter(
                 runtimeID: query.text("runtime"), actor: query.text("actor"), operation: query.text("operation"),
@@ -52,10 +43,7 @@ extension ControlRoute {
 
     /// Which versions served a session, and when.
     static func sessionHistory(_ store: Store) -> ControlRoute {
-        ControlRoute(
-            method: "GET", path: .template(PathTemplate(ownPrefix + "/audit/sessions/{runtimeSessionId}")),
-            action: "signalbox:GetSessionHistory", authorization: .role(.administer), status: 200
-        ) { call, parameters in
+        ControlRoute(.getSessionHistory, .role(.administer)) { call, parameters in
             var query = try OwnQuery(call, known: ["runtime", "at"])
             let (runtime, at) = (query.text("runtime"), query.time("at"))
             try query.check()

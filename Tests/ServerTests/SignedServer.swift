@@ -22,6 +22,7 @@ final class SignedServer: Sendable {
     let port: Int
     let isReady = Mutex(true)
     let registry = MetricRegistry()
+    let observability: Observability
     private let front: FrontEnd
     private let writing: Task<Void, Never>
     private let keys: [Principal.Role: AccessKeyRecord]
@@ -49,14 +50,15 @@ final class SignedServer: Sendable {
         let audit = AuditWriter(store: store, registry: registry)
         let identity = try await store.replicaRegister(c, id: "11111111-2222-3333-4444-555555555555", host: "here")
         writing = Task { await audit.run() }
+        observability = Observability(
+            registry: registry, audit: audit, status: StatusReader(store: store, supervisor: Self.supervisor, identity: identity))
         let router = Router(context: FrontEndContext.self)
         let ready = Holder()
         addObjectRoutes(
             to: router, objects: ObjectStore(postgres: store.postgres), authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
             to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store), dataPlane: plane,
-            observability: Observability(
-                registry: registry, audit: audit, status: StatusReader(store: store, supervisor: Self.supervisor, identity: identity)),
+            observability: observability,
             interpreters: { ["PYTHON_3_11": "3.11.2"] },
             readiness: {
                 let isReady = ready.server.withLock { $0 }?.isReady.withLock { $0 } ?? false

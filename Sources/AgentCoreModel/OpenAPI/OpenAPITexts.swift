@@ -143,5 +143,20 @@ enum OpenAPITexts {
         "GetReference": Text(
             "Signalbox", "Read this document as a page.",
             "The page needs nothing besides itself: `signalbox openapi --html FILE` writes the same to a file."),
+        "GetMetrics": Text(
+            "Signalbox", "Read the metrics of this replica.",
+            "In Prometheus' text format. Sums over all accounts; no resource, key or account is named. `--metrics-listen` serves the same on a port of its own, without signatures."
+        ),
+        "GetStatus": Text(
+            "Signalbox", "Tell how replicas and reconcilers do.",
+            "Counts are those of the whole installation; single pieces of work are those of the caller's account. Without the database, it says that alone."
+        ),
+        "ListAuditEvents": Text(
+            "Signalbox", "List who changed what, when and from where.",
+            "Newest first, of the caller's account and region: changes, refusals of changes, and what the reconcilers brought to its end. For administrators."
+        ),
+        "GetSessionHistory": Text(
+            "Signalbox", "Tell which versions served a session, and when.",
+            "A session id may have had several sandboxes, one after another. For administrators."),
     ]
 }

@@ -2,7 +2,8 @@
 /// its routes from these, and the OpenAPI document describes them.
 extension Operation {
     public static let own: [Operation] = [
-        rollbackAgentRuntimeEndpoint, getVersionPreparation, listInterpreters, getOpenAPIDocument, getReference,
+        rollbackAgentRuntimeEndpoint, getVersionPreparation, listInterpreters, getOpenAPIDocument, getReference, getMetrics,
+        getStatus, listAuditEvents, getSessionHistory,
     ]
 
     public static let ownPrefix = "/_signalbox/v1"
