@@ -1,4 +1,5 @@
-/// The parts of `Authorization: AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`.
+/// The parts of `Authorization: AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, or of the
+/// query of a presigned URL.
 public struct AuthorizationHeader: Sendable, Equatable {
     public var accessKeyID: String
     public var scope: CredentialScope
@@ -6,6 +7,8 @@ public struct AuthorizationHeader: Sendable, Equatable {
     public var signedHeaders: [String]
     /// 32 bytes.
     public var signature: [UInt8]
+    /// Of a presigned URL; nil for a request that has the header.
+    public var query: QueryAuthorization?
 
     public static let algorithm = "AWS4-HMAC-SHA256"
     private static let maximumLength = 8192
@@ -13,10 +16,24 @@ public struct AuthorizationHeader: Sendable, Equatable {
     /// 64 lower-case digits.
     public var signatureHex: String { Hex.text(signature) }
 
-    /// Finds and reads the header of a request.
+    /// Finds and reads the header of a request, or without one the query.
     public init(_ request: SigV4Request) throws(SigV4Error) {
-        guard let value = try request.single("authorization"), !value.isEmpty else { throw .missingAuthentication }
-        try self.init(parsing: value)
+        if let value = try request.single("authorization"), !value.isEmpty {
+            try self.init(parsing: value)
+        } else if let presigned = try QueryAuthorization.read(request) {
+            self = presigned
+        } else {
+            throw .missingAuthentication
+        }
+    }
+
+    /// From the parameters of a presigned URL, decoded.
+    init(credential: String, signedHeaders: String, signature: String, query: QueryAuthorization) throws(SigV4Error) {
+        (accessKeyID, scope) = try Self.credential(credential.utf8.span)
+        self.signedHeaders = try Self.names(signedHeaders.utf8.span)
+        guard let digest = Hex.digest(signature.utf8.span) else { throw .signatureMismatch }
+        self.signature = digest
+        self.query = query
     }
 
     /// Reads the value strictly: whatever could be understood in two ways is refused.

@@ -33,6 +33,19 @@ public enum ContentHash: Sendable, Equatable {
         }
     }
 
+    /// As `init(_:)`, for a request of `service`: without the header, a presigned URL of S3 signs no body.
+    public init(_ request: SigV4Request, _ authorization: AuthorizationHeader, service: String) throws(SigV4Error) {
+        self = try ContentHash(request)
+        guard self == .absent, let query = authorization.query, SigningRule(service: service) == .s3 else { return }
+        guard let value = query.contentHash else {
+            self = .unsigned
+            return
+        }
+        var named = request
+        named.headers = [("x-amz-content-sha256", value)]
+        self = try ContentHash(named)
+    }
+
     /// What stands at the end of the canonical request; nil when the body must be hashed first.
     public var canonicalValue: String? {
         switch self {

@@ -46,6 +46,44 @@ public struct RequestSigner: Sendable {
         return added
     }
 
+    /// The query of a presigned URL: the request's own, and the parameters that sign it. `Host` alone is
+    /// signed of the headers, so that a browser can open it.
+    ///
+    /// - Parameters:
+    ///   - request: With its `Host` header.
+    ///   - lifetime: Whole seconds, at most a week.
+    ///   - sessionToken: Of temporary credentials.
+    public func presign(_ request: SigV4Request, lifetime: Int64, sessionToken: String? = nil, at date: Date) -> String {
+        let time = SignatureTime(date).text
+        let key = SigningKey(secret: secret, date: String(time.prefix(8)), region: region, service: service)
+        var parameters = [
+            ("X-Amz-Algorithm", AuthorizationHeader.algorithm), ("X-Amz-Credential", "\(accessKeyID)/\(key.scope)"),
+            ("X-Amz-Date", time), ("X-Amz-Expires", "\(lifetime)"), ("X-Amz-SignedHeaders", "host"),
+        ]
+        if let sessionToken { parameters.append(("X-Amz-Security-Token", sessionToken)) }
+        var signed = request
+        signed.headers = request.headers.filter { $0.0.lowercased() == "host" }
+        let added = parameters.map { "\($0.0)=\(Self.encoded($0.1))" }.joined(separator: "&")
+        signed.rawQuery += (signed.rawQuery.isEmpty ? "" : "&") + added
+        let canonical = CanonicalRequest(
+            request: signed, rule: SigningRule(service: service), signedHeaders: ["host"],
+            payloadHash: service == "s3" ? "UNSIGNED-PAYLOAD" : ContentHash.emptySHA256)
+        let signature = key.signature(of: canonical.stringToSign(time: time, scope: key.scope))
+        return signed.rawQuery + "&X-Amz-Signature=" + Hex.text(signature)
+    }
+
+    private static func encoded(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            if ASCII.isUnreserved(byte) {
+                bytes.append(byte)
+            } else {
+                bytes += [UInt8(ascii: "%"), Hex.upperDigit(byte >> 4), Hex.upperDigit(byte & 15)]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     private static let unsigned: Set<String> = [
         "authorization", "connection", "content-length", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id",
     ]

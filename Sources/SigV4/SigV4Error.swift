@@ -17,6 +17,10 @@ public enum SigV4Error: Error, Sendable, Equatable {
     case scopeMismatch(String)
     /// Outside the five minutes.
     case expired(String)
+    /// A presigned URL after its time.
+    case presignedExpired(String)
+    /// A session token after its time.
+    case tokenExpired
     /// The body's hash is not the one that was signed.
     case payloadMismatch
 
@@ -28,7 +32,8 @@ public enum SigV4Error: Error, Sendable, Equatable {
             "Authorization method mismatch. The agent is configured for a different authorization method than what was used in your "
                 + "request. Check the agent's authorization configuration and ensure your request uses the matching method."
         case .otherScheme(let scheme): "The authorization scheme '\(scheme)' is not supported here; sign with AWS4-HMAC-SHA256."
-        case .incomplete(let message), .scopeMismatch(let message), .expired(let message): message
+        case .incomplete(let message), .scopeMismatch(let message), .expired(let message), .presignedExpired(let message): message
+        case .tokenExpired: "The security token included in the request is expired"
         case .unrecognizedClient: "The security token included in the request is invalid."
         case .signatureMismatch:
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
@@ -41,10 +46,11 @@ public enum SigV4Error: Error, Sendable, Equatable {
     /// session tokens.
     public var signalboxError: SignalboxError {
         switch self {
+        case .tokenExpired: SignalboxError(.expiredCredential, message)
         case .missingAuthentication: SignalboxError(.missingAuthentication, message)
         case .unrecognizedClient: SignalboxError(.unrecognizedClient, message)
         case .otherScheme(let scheme) where scheme.lowercased() == "bearer": SignalboxError(.accessDenied, message)
-        case .otherScheme, .incomplete, .signatureMismatch, .scopeMismatch, .expired, .payloadMismatch:
+        case .otherScheme, .incomplete, .signatureMismatch, .scopeMismatch, .expired, .presignedExpired, .payloadMismatch:
             SignalboxError(.invalidSignature, message)
         }
     }

@@ -34,18 +34,29 @@ public enum SignatureVerifier {
         // A key of another scope can only be a mistake of the caller's cache.
         guard key.scope == authorization.scope else { throw .signatureMismatch }
 
-        let time = try time(request)
+        var signed = request
+        let time: SignatureTime
+        if let query = authorization.query {
+            time = query.time
+            signed.rawQuery = query.signedQuery
+        } else {
+            time = try Self.time(request)
+        }
         let text = time.text
         guard text.utf8.starts(with: authorization.scope.date.utf8) else {
             throw .scopeMismatch(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
                     + "'\(authorization.scope.date)' != '\(time.day)', from '\(text)'.")
         }
-        try checkCoverage(request, authorization.signedHeaders, rule)
-        try time.check(now: SignatureTime(now))
+        try checkCoverage(request, authorization, rule)
+        if let query = authorization.query {
+            try query.check(now: SignatureTime(now))
+        } else {
+            try time.check(now: SignatureTime(now))
+        }
 
         var canonical = CanonicalRequest(
-            request: request, rule: rule, signedHeaders: authorization.signedHeaders, payloadHash: payloadHash)
+            request: signed, rule: rule, signedHeaders: authorization.signedHeaders, payloadHash: payloadHash)
         if !key.isSignature(authorization.signature, of: canonical.stringToSign(time: text, scope: key.scope)) {
             canonical.dropsPort = true
             guard key.isSignature(authorization.signature, of: canonical.stringToSign(time: text, scope: key.scope)) else {
@@ -75,8 +86,9 @@ public enum SignatureVerifier {
     /// What must be signed: the host, whatever begins with `x-amz-`, and for S3 the body's hash. A
     /// signed header must exist, and the Host only once.
     private static func checkCoverage(
-        _ request: SigV4Request, _ signedHeaders: [String], _ rule: SigningRule
+        _ request: SigV4Request, _ authorization: AuthorizationHeader, _ rule: SigningRule
     ) throws(SigV4Error) {
+        let signedHeaders = authorization.signedHeaders
         guard signedHeaders.contains("host") else {
             throw .incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
         }
@@ -89,7 +101,7 @@ public enum SignatureVerifier {
                 throw .incomplete("There were headers present in the request which were not signed: \(header.0.lowercased())")
             }
         }
-        if rule == .s3, !signedHeaders.contains("x-amz-content-sha256") {
+        if rule == .s3, authorization.query == nil, !signedHeaders.contains("x-amz-content-sha256") {
             throw .incomplete("'x-amz-content-sha256' must be a 'SignedHeader' in the AWS Authorization.")
         }
     }
