@@ -9,6 +9,8 @@ public enum Channels {
     public static let session = "signalbox_session"
     /// An access key was disabled or deleted. Payload: its id.
     public static let key = "signalbox_key"
+    /// Master keys changed. Payload: the id of one.
+    public static let masterKey = "signalbox_master_key"
 
-    public static let all = [endpoint, work, session, key]
+    public static let all = [endpoint, work, session, key, masterKey]
 }

@@ -30,18 +30,22 @@ extension Page: Equatable where Item: Equatable {}
 /// Opaque `nextToken`s: a cursor, and a MAC over it and over the list it belongs to, so that a token
 /// is of no use in another list, account or region, and none can be made up.
 public struct PageToken: Sendable {
-    private let key: SymmetricKey
+    private let secrets: SecretBox
     /// Bytes of the MAC that a token carries.
     private static let tagLength = 16
 
-    public init(secrets: SecretBox) { key = secrets.derivedKey("page tokens") }
+    public init(secrets: SecretBox) { self.secrets = secrets }
+
+    /// The first one makes tokens, all are good: one given out before the master key changed, too.
+    private var keys: [SymmetricKey] { secrets.derivedKeys("page tokens") }
 
     /// - Parameters:
     ///   - cursor: where the next page starts, in the list's own terms.
     ///   - list: everything that the list depends on: kind, account, region, parent.
     public func make(cursor: [String], list: [String]) -> String {
         let payload = Self.encode(cursor)
-        return Self.text(payload + tag(payload, list))
+        // There is always a key that seals.
+        return Self.text(payload + (keys.first.map { tag(payload, list, $0) } ?? []))
     }
 
     /// Throws the ValidationException of contract §7 for anything that `make` did not give out for this list.
@@ -50,8 +54,10 @@ public struct PageToken: Sendable {
         let payload = Array(bytes.dropLast(Self.tagLength))
         let given = bytes.suffix(Self.tagLength)
         // Constant time: a token must not be found byte by byte.
-        let difference = zip(tag(payload, list), given).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
-        guard difference == 0, let cursor = Self.decode(payload), cursor.count == count else { throw Self.invalid }
+        let isOurs = keys.contains { key in
+            zip(tag(payload, list, key), given).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        }
+        guard isOurs, let cursor = Self.decode(payload), cursor.count == count else { throw Self.invalid }
         return cursor
     }
 
@@ -60,7 +66,7 @@ public struct PageToken: Sendable {
             "The nextToken is not valid.", fields: [FieldFailure(name: "nextToken", message: "Not a token that this list returned")])
     }
 
-    private func tag(_ payload: [UInt8], _ list: [String]) -> [UInt8] {
+    private func tag(_ payload: [UInt8], _ list: [String], _ key: SymmetricKey) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: Self.encode(list) + [0] + payload, using: key).prefix(Self.tagLength))
     }
 

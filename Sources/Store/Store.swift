@@ -11,6 +11,8 @@ public struct Store: Sendable {
     public let secrets: SecretBox
     let pageTokens: PageToken
     let configurations = ConfigurationCache()
+    /// Live sessions that an account may have in a region, on all replicas together. nil: as many as the replicas take.
+    public var accountSessionLimit: Int?
 
     public init(postgres: PostgresClient, secrets: SecretBox) {
         self.postgres = postgres

@@ -90,6 +90,47 @@ struct SessionTests {
         }
     }
 
+    @Test func anAccountsLimitHoldsForAllReplicasTogether() async throws {
+        try await withTwoStores { one, two in
+            let limit = 7
+            let owners = [
+                try await one.replicaRegister(c, id: "one", host: "a"), try await one.replicaRegister(c, id: "two", host: "b"),
+            ]
+            let stores = [one, two].map { store in
+                var store = store
+                store.accountSessionLimit = limit
+                return store
+            }
+            // Two runtimes: what is counted is the account's.
+            let endpoints = [try await one.testRuntime(c).endpoint.id, try await one.testRuntime(c, name: "other").endpoint.id]
+            let outcomes = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for index in 0..<32 {
+                    group.addTask {
+                        do {
+                            return try await stores[index % 2].sessionOpen(
+                                c, endpoint: endpoints[index / 2 % 2], sessionID: "s\(index)", sandboxID: "b\(index)",
+                                owner: owners[index % 2], limit: 999) != nil
+                        } catch let error as SignalboxError where error.kind == .quotaExceeded {
+                            #expect(error.message == "maxVms limit exceeded for account 123456789012")
+                            return false
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(outcomes.filter { $0 }.count == limit)
+            // One that lives is no new one; another account's and another region's do not count.
+            let live = try #require(try await one.postgres.query("select session_id, endpoint from session limit 1").first)
+            let again = try await stores[0].sessionOpen(
+                c, endpoint: try live.int("endpoint"), sessionID: try live.text("session_id"), sandboxID: "x", owner: owners[0], limit: 999)
+            #expect(again?.isNew == false)
+            let foreign = try await one.testRuntime(.test(account: TestTenant.otherAccount), name: "foreign")
+            #expect(
+                try await stores[0].sessionOpen(
+                    c, endpoint: foreign.endpoint.id, sessionID: "f", sandboxID: "f", owner: owners[0], limit: 999)?.isNew == true)
+        }
+    }
+
     @Test func rivalsForOneIdShareOneSession() async throws {
         try await withTwoStores { first, second in
             let made = try await first.testRuntime(c)

@@ -114,7 +114,7 @@ extension Store {
             Array(try encoder.encode(environment)), binding: Self.binding(environmentOf: runtimeID, version: version))
     }
 
-    private static func binding(environmentOf runtimeID: String, version: Int) -> String {
+    static func binding(environmentOf runtimeID: String, version: Int) -> String {
         "environment of version \(version) of \(runtimeID)"
     }
 }

@@ -10,7 +10,7 @@ extension Store {
     ///   - sandboxID: used only when the session is new.
     ///   - limit: of live sessions of this owner. May be passed by as many as run at the same moment.
     /// - Returns: nil when there is no such endpoint, nothing is live on it, or it is being deleted.
-    /// - Throws: `.quotaExceeded` at the limit.
+    /// - Throws: `.quotaExceeded` at the limit, and at `accountSessionLimit`.
     public func sessionOpen(
         _ c: OperationContext, endpoint: Int64, sessionID: String, sandboxID: String, owner: ReplicaIdentity, limit: Int
     ) async throws -> SessionOpening? {
@@ -28,15 +28,18 @@ extension Store {
                 v.environment_ciphertext, v.environment_key_id, v.artifact, v.artifact_sha256, v.artifact_size, v.status,
                 v.failure_reason, v.preparation, v.prepared_at, v.created_at, v.updated_at, v.image_id,
                 v.image_source
-            from session_open($1, $2, $3, $4, $5, $6) o
+            from session_open_within($7, $1, $2, $3, $4, $5, $6) o
             left join version_detail v on v.id = (o.opened).version
             """,
-            [.int(endpoint), .text(sessionID), .text(sandboxID), .text(owner.id), .int(owner.epoch), .int(limit)])
+            [
+                .int(endpoint), .text(sessionID), .text(sandboxID), .text(owner.id), .int(owner.epoch), .int(limit),
+                .int(accountSessionLimit),
+            ])
         guard let row = result.first else { throw SignalboxError.internal("session_open returned no row") }
         switch try decoding({ try row.text("outcome") }) {
         case "opened": return try await opening(c, row, isNew: true)
         case "exists": return try await opening(c, row, isNew: false)
-        case "limit": throw SignalboxError.quotaExceeded("maxVms limit exceeded for account \(c.account)")
+        case "limit", "account_limit": throw SignalboxError.quotaExceeded("maxVms limit exceeded for account \(c.account)")
         default: return nil
         }
     }
