@@ -7,14 +7,17 @@ public import SigV4
 /// `run` goes on beside. Without it keys are still read again once a minute.
 public final class Authenticator: Sendable {
     private let keys: any AccessKeySource
+    private let tokens: SessionTokens?
     private let clock: any TimeSource
     let cache: KeyCache
 
+    /// - Parameter tokens: nil: no session token is good.
     public init(
-        keys: any AccessKeySource, clock: any TimeSource = SystemTime(), logger: Logger,
+        keys: any AccessKeySource, tokens: SessionTokens? = nil, clock: any TimeSource = SystemTime(), logger: Logger,
         limits: AuthenticatorLimits = AuthenticatorLimits()
     ) {
         self.keys = keys
+        self.tokens = tokens
         self.clock = clock
         cache = KeyCache(source: keys, limits: limits, clock: clock, logger: logger)
     }
@@ -29,9 +32,9 @@ public final class Authenticator: Sendable {
     public func authenticateCached(
         _ request: SigV4Request, service: String, payloadHash: String
     ) throws(SignalboxError) -> Authenticated? {
-        let authorization = try Self.authorization(request)
-        switch cache.find(authorization.accessKeyID) {
-        case .entry(let entry): return try verify(request, authorization, service, payloadHash, entry)
+        let claim = try claim(request)
+        switch cache.find(claim.keyID) {
+        case .entry(let entry): return try verify(request, claim, service, payloadHash, entry)
         case .unknown: throw SigV4Error.unrecognizedClient.signalboxError
         case .absent: return nil
         }
@@ -43,11 +46,9 @@ public final class Authenticator: Sendable {
         _ request: SigV4Request, service: String, payloadHash: String
     ) async throws(SignalboxError) -> Authenticated {
         if let known = try authenticateCached(request, service: service, payloadHash: payloadHash) { return known }
-        let authorization = try Self.authorization(request)
-        guard let entry = try await cache.lookUp(authorization.accessKeyID) else {
-            throw SigV4Error.unrecognizedClient.signalboxError
-        }
-        return try verify(request, authorization, service, payloadHash, entry)
+        let claim = try claim(request)
+        guard let entry = try await cache.lookUp(claim.keyID) else { throw SigV4Error.unrecognizedClient.signalboxError }
+        return try verify(request, claim, service, payloadHash, entry)
     }
 
     /// Hears of keys that change, until cancelled.
@@ -60,33 +61,100 @@ public final class Authenticator: Sendable {
         }
     }
 
+    // MARK: Temporary credentials
+
+    /// Makes temporary credentials for a caller. Throws a ValidationException for a lifetime that is none
+    /// of `SessionTokens.lifetimes`, `.accessDenied` when the caller's own are temporary.
+    ///
+    /// - Parameter role: The least of it and the caller's counts.
+    public func makeSession(
+        _ principal: Principal, role: Principal.Role?, seconds: Int
+    ) throws -> SessionCredentials {
+        guard !principal.isTemporary else {
+            throw SignalboxError.accessDenied("Cannot make session credentials with session credentials.")
+        }
+        let range = SessionTokens.lifetimes
+        guard range.contains(seconds) else {
+            throw SignalboxError.validation(
+                "1 validation error detected: Value '\(seconds)' at 'durationSeconds' failed to satisfy constraint: Member must be "
+                    + "between \(range.lowerBound) and \(range.upperBound)",
+                fields: [
+                    FieldFailure(
+                        name: "durationSeconds", message: "Member must be between \(range.lowerBound) and \(range.upperBound)")
+                ])
+        }
+        guard let tokens else { throw SignalboxError.internal("this server has no key for session tokens") }
+        guard let narrowed = principal.role.narrowed(to: role ?? principal.role) else {
+            throw SignalboxError.accessDenied("An invoker's key makes no credentials of a viewer, who may read objects.")
+        }
+        return try tokens.make(principal, role: narrowed, seconds: seconds, now: clock.date())
+    }
+
+    // MARK: Verifying
+
+    /// What a request says of its sender.
+    private struct Claim {
+        var authorization: AuthorizationHeader
+        /// The key that decides: the one named, or the one that a session's was made with.
+        var keyID: String
+        var session: (token: String, entry: SessionEntry)?
+    }
+
+    private func claim(_ request: SigV4Request) throws(SignalboxError) -> Claim {
+        do throws(SigV4Error) {
+            let authorization = try AuthorizationHeader(request)
+            guard let token = try Self.token(request, authorization) else {
+                return Claim(authorization: authorization, keyID: authorization.accessKeyID, session: nil)
+            }
+            guard let entry = try tokens?.open(token, accessKeyID: authorization.accessKeyID) else { throw SigV4Error.unrecognizedClient }
+            guard SignatureTime(clock.date()).seconds < entry.end else {
+                tokens?.forget(token)
+                throw SigV4Error.tokenExpired
+            }
+            return Claim(authorization: authorization, keyID: entry.parent, session: (token, entry))
+        } catch {
+            throw error.signalboxError
+        }
+    }
+
     private func verify(
-        _ request: SigV4Request, _ authorization: AuthorizationHeader, _ service: String, _ payloadHash: String, _ entry: KeyEntry
+        _ request: SigV4Request, _ claim: Claim, _ service: String, _ payloadHash: String, _ entry: KeyEntry
     ) throws(SignalboxError) -> Authenticated {
-        let known = entry.signingKey(authorization.scope)
-        let key = known ?? SigningKey(secret: entry.secret, scope: authorization.scope)
+        if let end = entry.expiresAt, clock.date() >= end { throw SigV4Error.unrecognizedClient.signalboxError }
+        let scope = claim.authorization.scope
+        let known = claim.session.map { $0.entry.signingKey(scope) } ?? entry.signingKey(scope)
+        let key = known ?? SigningKey(secret: claim.session?.entry.secret ?? entry.secret, scope: scope)
         let signature: VerifiedSignature
         do {
             signature = try SignatureVerifier.verify(
-                request, authorization, service: service, payloadHash: payloadHash, key: key, now: clock.date())
+                request, claim.authorization, service: service, payloadHash: payloadHash, key: key, now: clock.date())
+        } catch .presignedExpired where service == "s3" {
+            throw .accessDenied("Request has expired")
         } catch {
             throw error.signalboxError
         }
         // Only now: scopes are the caller's to choose, and nobody else may fill the memory for them.
-        if known == nil { cache.keep(key, with: entry) }
-        return Authenticated(principal: entry.principal, region: key.scope.region, key: key, signature: signature)
+        if known == nil {
+            if let session = claim.session { tokens?.keep(key, token: session.token) } else { cache.keep(key, with: entry) }
+        }
+        var principal = entry.principal
+        if let session = claim.session?.entry {
+            // The key's role may have changed since.
+            guard let role = principal.role.narrowed(to: session.role) else { throw SigV4Error.unrecognizedClient.signalboxError }
+            principal.role = role
+            principal.isTemporary = true
+        }
+        return Authenticated(principal: principal, region: key.scope.region, key: key, signature: signature)
     }
 
-    private static func authorization(_ request: SigV4Request) throws(SignalboxError) -> AuthorizationHeader {
-        let authorization: AuthorizationHeader
-        do {
-            authorization = try AuthorizationHeader(request)
-        } catch {
-            throw error.signalboxError
+    private static func token(_ request: SigV4Request, _ authorization: AuthorizationHeader) throws(SigV4Error) -> String? {
+        if let query = authorization.query { return query.securityToken }
+        var found: String?
+        for header in request.headers where isSecurityToken(header) {
+            guard found == nil else { throw .incomplete("The header 'x-amz-security-token' must be given once.") }
+            found = header.1
         }
-        // Session tokens are never issued here, so that none can be good.
-        guard !request.headers.contains(where: isSecurityToken) else { throw SigV4Error.unrecognizedClient.signalboxError }
-        return authorization
+        return found
     }
 
     private static func isSecurityToken(_ header: (String, String)) -> Bool {

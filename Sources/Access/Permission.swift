@@ -25,6 +25,13 @@ extension Principal.Role {
     }
 }
 
+extension Principal.Role {
+    /// The rights that this role and `other` have in common, as a role; nil: no role has just those.
+    ///
+    /// Roles are ordered but for objects, which viewers read and invokers don't.
+    public func narrowed(to other: Self) -> Self? { self == .invoker && other == .viewer ? nil : min(self, other) }
+}
+
 extension Principal {
     /// Throws `.accessDenied` in AWS's wording when the role does not allow it.
     ///

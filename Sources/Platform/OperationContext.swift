@@ -8,12 +8,27 @@ public struct Principal: Sendable, Equatable {
     /// The access key's id, or `signalbox` for the server's own work.
     public var accessKeyID: String
     public var role: Role
+    /// Whether temporary credentials of that key were used.
+    public var isTemporary: Bool
 
-    public enum Role: String, Sendable, Codable, CaseIterable {
+    public enum Role: String, Sendable, Codable, CaseIterable, Comparable {
         case admin, `operator`, invoker, viewer
+
+        /// Each allows what the lesser ones allow.
+        public static func < (left: Role, right: Role) -> Bool { left.rank < right.rank }
+
+        private var rank: Int {
+            switch self {
+            case .viewer: 0
+            case .invoker: 1
+            case .operator: 2
+            case .admin: 3
+            }
+        }
     }
 
-    public init(account: String, accessKeyID: String, role: Role) {
+    public init(account: String, accessKeyID: String, role: Role, isTemporary: Bool = false) {
+        self.isTemporary = isTemporary
         self.account = account
         self.accessKeyID = accessKeyID
         self.role = role
