@@ -20,6 +20,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -90,14 +91,15 @@ let package = Package(
             "Server",
             [
                 "Platform", "AgentCoreModel", "SigV4", "HTTPWire", "Store", "Artifacts", "Sandboxing", "Access",
-                "Provisioning", "ControlPlane", "DataPlane", crypto, hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, metrics,
+                "Provisioning", "ControlPlane", "DataPlane", crypto, hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS,
+                metrics,
                 logging, serviceLifecycle,
             ]),
         room(
             "Client",
             [
                 "Platform", "AgentCoreModel", "SigV4", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1,
-                nioPosix,
+                nioPosix, nioSSL,
             ]),
         .executableTarget(
             name: "signalbox",

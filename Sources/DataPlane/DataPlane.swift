@@ -1,4 +1,4 @@
-import Access
+public import Access
 import AgentCoreModel
 public import Logging
 public import NIOCore
@@ -20,6 +20,8 @@ public final class DataPlane: Sendable {
     public let sessions: SessionDirectory
     let host: any SandboxHost
     let authenticator: any CallerAuthenticator
+    /// nil: invocations are not counted.
+    let throttle: Throttle?
     let renderError: ErrorRenderer
     let threads: NIOThreadPool
     let spoolBudget: SpoolBudget
@@ -30,7 +32,8 @@ public final class DataPlane: Sendable {
 
     public init(
         configuration: DataPlaneConfiguration = DataPlaneConfiguration(), routes: any RouteSource, sessions: any SessionStore,
-        host: any SandboxHost, authenticator: any CallerAuthenticator, identity: ReplicaIdentity,
+        host: any SandboxHost, authenticator: any CallerAuthenticator, throttle: Throttle? = nil,
+        identity: ReplicaIdentity,
         renderError: @escaping ErrorRenderer, threads: NIOThreadPool = .singleton, clock: any TimeSource = SystemTime(),
         logger: Logger, metrics: DataPlaneMetrics = DataPlaneMetrics()
     ) {
@@ -44,6 +47,7 @@ public final class DataPlane: Sendable {
             logger: logger, metrics: metrics, onSandboxGone: { lanes.forget($0) })
         self.host = host
         self.authenticator = authenticator
+        self.throttle = throttle
         self.renderError = renderError
         self.threads = threads
         spoolBudget = SpoolBudget(limit: configuration.maximumSpool)

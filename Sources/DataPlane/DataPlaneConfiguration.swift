@@ -5,7 +5,7 @@ public struct DataPlaneConfiguration: Sendable {
     /// Bytes of a payload; one more is refused.
     public var maximumBody = 100_000_000
     /// A body up to this size waits in memory until it is verified, a larger one in a file.
-    public var maximumBodyInMemory = 1 << 20
+    public var maximumBodyInMemory = 64 * 1024
     /// A body whose hash was declared is passed on while it arrives if it is larger than this.
     public var streamingThreshold = 64 * 1024
     /// Where files for large bodies are made; they have no name for longer than an instant.

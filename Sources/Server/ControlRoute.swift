@@ -41,6 +41,9 @@ struct ControlRoute: Sendable {
     /// Whether what it does is in the audit trail; a refusal then is, too.
     var changes = false
     var answer: @Sendable (AuthenticatedRequest, _ parameters: [String: String]) async throws -> Answer
+
+    /// The operation alone, without its service.
+    var name: String { String(action.drop { $0 != ":" }.dropFirst()) }
 }
 
 /// Who judges whether a caller may use a route.

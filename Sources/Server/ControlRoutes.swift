@@ -1,4 +1,4 @@
-import Access
+public import Access
 public import AgentCoreModel
 public import ControlPlane
 public import DataPlane
@@ -11,19 +11,22 @@ import Platform
 /// - Parameters:
 ///   - validation: What the server's configuration changes about it.
 ///   - interpreters: What sandboxes of this host can run: `["PYTHON_3_11": "/usr/bin/python3.11"]`.
+///   - throttle: Counts requests; nil: nobody does.
+///   - access: Routes for keys and temporary credentials; nil: none.
 ///   - readiness: Asked for every `/readyz`: must answer soon.
 public func addControlRoutes(
     to router: Router<FrontEndContext>, authentication: RequestAuthentication, controlPlane: ControlPlane, dataPlane: DataPlane,
-    validation: ValidationOptions = .standard, observability: Observability? = nil,
+    access: AccessRoutes? = nil, throttle: Throttle? = nil, validation: ValidationOptions = .standard,
+    observability: Observability? = nil,
     interpreters: @escaping @Sendable () async throws -> [String: String],
     readiness: @escaping @Sendable () async -> Readiness
 ) {
     let routes =
         ControlRoute.model(controlPlane) + [.stop(dataPlane, observability?.audit)]
-        + ControlRoute.own(controlPlane, interpreters: interpreters) + (observability?.routes ?? [])
+        + ControlRoute.own(controlPlane, interpreters: interpreters) + (observability?.routes ?? []) + (access?.routes ?? [])
     router.add(
         middleware: ControlRoutes(
-            routes: routes, authentication: authentication, controlPlane: controlPlane, validation: validation,
+            routes: routes, authentication: authentication, controlPlane: controlPlane, throttle: throttle, validation: validation,
             audit: observability?.audit, readiness: readiness))
 }
 
@@ -35,6 +38,7 @@ struct ControlRoutes: RouterMiddleware {
     let routes: [ControlRoute]
     let authentication: RequestAuthentication
     let controlPlane: ControlPlane
+    let throttle: Throttle?
     let validation: ValidationOptions
     let audit: AuditWriter?
     let readiness: @Sendable () async -> Readiness
@@ -50,6 +54,7 @@ struct ControlRoutes: RouterMiddleware {
         front.observation.authenticated(call.context)
         let (route, parameters) = try route(front)
         front.observation.found(RequestOperation(action: route.action), runtime: parameters["agentRuntimeId"])
+        try throttle?.take(account: call.context.account, operation: route.name)
         let answer: ControlRoute.Answer
         do {
             try await authorize(call.context, route, parameters)

@@ -18,10 +18,14 @@ public struct FrontEndConfiguration: Sendable {
     /// Connections at once; one more is closed without an answer.
     public var maximumConnections: Int
     public var backlog: Int32
+    /// nil: plain HTTP.
+    public var tls: ListenerTLS?
 
     public init(
-        host: String, port: Int, limits: WireLimits = WireLimits(), maximumConnections: Int = 8192, backlog: Int32 = 1024
+        host: String, port: Int, limits: WireLimits = WireLimits(), maximumConnections: Int = 8192, backlog: Int32 = 1024,
+        tls: ListenerTLS? = nil
     ) {
+        self.tls = tls
         self.host = host
         self.port = port
         self.limits = limits
@@ -110,6 +114,7 @@ public final class FrontEnd: Sendable {
             throw ChannelError.operationUnsupported
         }
         channel.closeFuture.whenComplete { [self] _ in connections.subtract(1, ordering: .relaxed) }
+        if let tls = configuration.tls { try tls.secure(channel, timeout: configuration.limits.headTimeout) }
         try ServerConnection.configure(channel, services: loops.services(on: channel.eventLoop) { makeServices(channel.eventLoop) })
     }
 

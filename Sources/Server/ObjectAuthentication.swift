@@ -44,8 +44,7 @@ public struct ObjectAuthentication: Sendable {
 
     private static func contentHash(_ signed: SigV4Request) throws(SignalboxError) -> ContentHash {
         do {
-            _ = try AuthorizationHeader(signed)
-            return try ContentHash(signed)
+            return try ContentHash(signed, AuthorizationHeader(signed), service: service)
         } catch {
             throw error.signalboxError
         }

@@ -35,7 +35,7 @@ struct ObjectErrorResponse {
             self.init(.forbidden, "AccessDenied", error.message)
         case .unrecognizedClient: self.init(.forbidden, "InvalidAccessKeyId", error.message)
         case .invalidSignature: self.init(.forbidden, "SignatureDoesNotMatch", error.message)
-        case .expiredCredential: self.init(.forbidden, "RequestTimeTooSkewed", error.message)
+        case .expiredCredential: self.init(.badRequest, "ExpiredToken", "The provided token has expired.")
         case .validation: self.init(.badRequest, "InvalidRequest", error.message)
         case .payloadTooLarge: self.init(.badRequest, "EntityTooLarge", error.message)
         case .unsupportedMediaType: self.init(.badRequest, "InvalidRequest", error.message)

@@ -19,8 +19,14 @@ public struct RequestAuthentication: Sendable {
 
     private let authenticator: Authenticator
     private let clock: any TimeSource
+    private let unverified: UnverifiedBodies
 
     public init(_ authenticator: Authenticator, clock: any TimeSource = SystemTime()) {
+        self.init(authenticator, clock: clock, unverified: UnverifiedBodies())
+    }
+
+    init(_ authenticator: Authenticator, clock: any TimeSource = SystemTime(), unverified: UnverifiedBodies) {
+        self.unverified = unverified
         self.authenticator = authenticator
         self.clock = clock
     }
@@ -36,7 +42,9 @@ public struct RequestAuthentication: Sendable {
             guard ContentHash.sha256(of: body) == declared else { throw SigV4Error.payloadMismatch.signalboxError }
             return authenticated(caller, front, body)
         case .absent:
-            let body = try await collect(request)
+            let lease = unverified.lease()
+            defer { withExtendedLifetime(lease) {} }
+            let body = try await collect(request, lease)
             let caller = try await authenticator.authenticate(
                 signed, service: Operation.signingName, payloadHash: ContentHash.sha256(of: body))
             return authenticated(caller, front, body)
@@ -63,12 +71,13 @@ public struct RequestAuthentication: Sendable {
         return AuthenticatedRequest(context: context, front: front, body: body)
     }
 
-    private func collect(_ request: Request) async throws -> [UInt8] {
+    private func collect(_ request: Request, _ lease: UnverifiedBodies.Lease? = nil) async throws -> [UInt8] {
         let tooLarge = SignalboxError(.payloadTooLarge, "The request body is larger than \(Self.maximumBody) bytes.")
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.maximumBody { throw tooLarge }
         var body: [UInt8] = []
         for try await buffer in request.body {
             guard body.count + buffer.readableBytes <= Self.maximumBody else { throw tooLarge }
+            try lease?.grow(to: body.count + buffer.readableBytes)
             body += buffer.readableBytesView
         }
         return body

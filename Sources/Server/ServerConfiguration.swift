@@ -1,3 +1,6 @@
+public import Access
+public import ControlPlane
+
 /// Everything a server is told from outside. Filled by the command line (docs/configuration.md);
 /// everything on disk lies under `home`.
 public struct ServerConfiguration: Sendable {
@@ -33,6 +36,17 @@ public struct ServerConfiguration: Sendable {
     public var accessLog: Bool
     /// How long the audit trail is kept; nil: for ever.
     public var auditRetention: Duration?
+    /// PEM files of the listener's certificate, with those between it and its authority, and of its key. nil: plain HTTP.
+    public var tlsCertificate: String?
+    public var tlsKey: String?
+    /// How often accounts may call; empty: as often as they like.
+    public var throttle: [ThrottleRule] = []
+    /// How much accounts may have.
+    public var quotas = ControlPlaneQuotas()
+    /// Live sessions of an account in a region, on all replicas together; nil: only `maximumSessions` bounds them.
+    public var maximumAccountSessions: Int?
+    /// Bytes of request bodies that may wait on disk until they are verified, all together.
+    public var maximumSpool: Int?
 
     public init(
         listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,

@@ -24,16 +24,20 @@ import Foundation
 public struct SignalboxServer: Service {
     private let configuration: ServerConfiguration
     private let logger: Logger
+    private let reloads: AsyncStream<Void>
     private let onListening: @Sendable (_ port: Int) async throws -> Void
 
-    /// - Parameter onListening: called once connections are accepted, with the port in use (which the
-    ///   system chose when the configuration says 0).
+    /// - Parameters:
+    ///   - reloads: Asks for files to be read again: certificates, master keys.
+    ///   - onListening: called once connections are accepted, with the port in use (which the
+    ///     system chose when the configuration says 0).
     public init(
-        configuration: ServerConfiguration, logger: Logger,
+        configuration: ServerConfiguration, logger: Logger, reloads: AsyncStream<Void> = AsyncStream { $0.finish() },
         onListening: @escaping @Sendable (_ port: Int) async throws -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.logger = logger
+        self.reloads = reloads
         self.onListening = onListening
     }
 
@@ -53,7 +57,9 @@ public struct SignalboxServer: Service {
         // Nothing below may end without this: PostgreSQL's connections outlive all that uses them.
         let result: Result<Void, any Error>
         do {
-            result = .success(try await serve(Store(postgres: postgres, secrets: secrets), supervisor))
+            var store = Store(postgres: postgres, secrets: secrets)
+            store.accountSessionLimit = configuration.maximumAccountSessions
+            result = .success(try await serve(store, supervisor))
         } catch {
             result = .failure(error)
         }
@@ -67,6 +73,8 @@ public struct SignalboxServer: Service {
         let registry = MetricRegistry()
         let identity = try await store.replicaRegister(
             context, id: try ReplicaFile.idOrCreate(home: configuration.home), host: ProcessInfo.processInfo.hostName)
+        // Before anything is sealed: by the key that the other replicas seal with.
+        try await store.masterKeySync(context, replica: identity.id)
         let objects = ObjectStore(postgres: store.postgres)
         let bundles = BundleCache(directory: configuration.home + "/bundles", objects: objects)
         try await bundles.prepare()
@@ -74,8 +82,11 @@ public struct SignalboxServer: Service {
             bundles: bundles, supervisor: supervisor,
             configuration: ProvisioningConfiguration(
                 initializationTimeout: configuration.agentStartTimeout, codeImage: configuration.codeImage))
-        let authenticator = Authenticator(keys: store, logger: logger)
-        let dataPlane = makeDataPlane(store, supervisor, provisioner, authenticator, identity, registry)
+        let authenticator = Authenticator(keys: store, tokens: SessionTokens(secrets: store.secrets), logger: logger)
+        let throttle = Throttle(configuration.throttle)
+        let dataPlane = makeDataPlane(store, supervisor, provisioner, authenticator, throttle, identity, registry)
+        let tls = try makeTLS()
+        let masterKeys = MasterKeyKeeper(store: store, replica: identity.id, logger: logger)
         let reconcilers = Reconcilers(
             store: store, preparer: SandboxPreparer(provisioner: provisioner, supervisor: supervisor, identity: identity),
             identity: identity, auditRetention: configuration.auditRetention, logger: logger, metrics: ReconcilerMetrics(registry))
@@ -95,8 +106,10 @@ public struct SignalboxServer: Service {
         let router = Router(context: FrontEndContext.self)
         addObjectRoutes(to: router, objects: objects, authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
-            to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store),
-            dataPlane: dataPlane, validation: ValidationOptions(strictImageUri: configuration.strictImageURI),
+            to: router, authentication: RequestAuthentication(authenticator),
+            controlPlane: ControlPlane(store: store, quotas: configuration.quotas),
+            dataPlane: dataPlane, access: AccessRoutes(store: store, authenticator: authenticator),
+            throttle: throttle, validation: ValidationOptions(strictImageUri: configuration.strictImageURI),
             observability: Observability(
                 registry: registry, audit: audit,
                 status: StatusReader(store: store, supervisor: supervisor, identity: identity)),
@@ -104,7 +117,8 @@ public struct SignalboxServer: Service {
             readiness: { await readiness.current() })
         let responder = router.buildResponder()
         let frontEnd = FrontEnd(
-            configuration: FrontEndConfiguration(host: configuration.listenHost, port: configuration.listenPort),
+            configuration: FrontEndConfiguration(
+                host: configuration.listenHost, port: configuration.listenPort, tls: tls),
             dataPlane: dataPlane, logger: logger, observer: RequestObserver(registry, accessLog: accessLog)
         ) { request, front in
             try await responder.respond(to: request, context: FrontEndContext(source: front))
@@ -116,6 +130,14 @@ public struct SignalboxServer: Service {
                 group.addTask { await dataPlane.run() }
                 group.addTask { await authenticator.run() }
                 group.addTask { await audit.run() }
+                group.addTask { await masterKeys.run() }
+                if let tls { group.addTask { await tls.run() } }
+                group.addTask {
+                    for await _ in reloads {
+                        tls?.reload()
+                        await masterKeys.look()
+                    }
+                }
                 group.addTask { await ArtifactSweeper(objects: objects).run(.background("sweep", logger: logger)) }
             }
         }
@@ -154,17 +176,23 @@ public struct SignalboxServer: Service {
         try result.get()
     }
 
+    private func makeTLS() throws -> ListenerTLS? {
+        guard let certificate = configuration.tlsCertificate, let key = configuration.tlsKey else { return nil }
+        return try ListenerTLS(certificate: certificate, key: key, logger: logger)
+    }
+
     private func makeDataPlane(
         _ store: Store, _ supervisor: SupervisorClient, _ provisioner: Provisioner, _ authenticator: Authenticator,
-        _ identity: ReplicaIdentity, _ registry: MetricRegistry
+        _ throttle: Throttle?, _ identity: ReplicaIdentity, _ registry: MetricRegistry
     ) -> DataPlane {
         var settings = DataPlaneConfiguration()
         settings.sessionLimit = configuration.maximumSessions
         settings.spoolDirectory = configuration.home
+        if let bytes = configuration.maximumSpool { settings.maximumSpool = bytes }
         return DataPlane(
             configuration: settings, routes: store, sessions: store,
             host: SupervisedHost(supervisor: supervisor, provisioner: provisioner), authenticator: authenticator,
-            identity: identity,
+            throttle: throttle, identity: identity,
             renderError: { error, _ in
                 let wire = WireError(error)
                 return (wire.status, wire.headers, wire.body)

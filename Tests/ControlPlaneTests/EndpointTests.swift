@@ -35,6 +35,26 @@ struct EndpointTests {
         }
     }
 
+    @Test func ofManyAtOnceNoMoreThanTheQuotaGetThrough() async throws {
+        var quotas = ControlPlaneQuotas()
+        quotas.endpoints = 5
+        try await Fixture.with(quotas: quotas) { box in
+            let id = try await box.made()
+            let made = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for index in 0..<16 {
+                    group.addTask {
+                        do {
+                            _ = try await box.make(id, "e\(index)")
+                            return true
+                        } catch let error as SignalboxError where error.kind == .quotaExceeded { return false }
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(made.filter { $0 }.count == 4, "DEFAULT is one, too")
+        }
+    }
+
     @Test func refusals() async throws {
         var quotas = ControlPlaneQuotas()
         quotas.endpoints = 2

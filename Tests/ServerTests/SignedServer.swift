@@ -23,11 +23,15 @@ final class SignedServer: Sendable {
     let isReady = Mutex(true)
     let registry = MetricRegistry()
     let observability: Observability
+    let authenticator: Authenticator
+    let plane: DataPlane
+    /// Small, so that a test fills it.
+    let unverified = UnverifiedBodies(limit: 2 << 20)
     private let front: FrontEnd
     private let writing: Task<Void, Never>
     private let keys: [Principal.Role: AccessKeyRecord]
 
-    private init(_ store: Store) async throws {
+    private init(_ store: Store, _ throttle: Throttle?) async throws {
         self.store = store
         let c = OperationContext.test()
         var keys: [Principal.Role: AccessKeyRecord] = [:]
@@ -41,10 +45,11 @@ final class SignedServer: Sendable {
             handler.logLevel = .critical
             return handler
         }
-        let authenticator = Authenticator(keys: store, logger: logger)
+        let authenticator = Authenticator(keys: store, tokens: SessionTokens(secrets: store.secrets), logger: logger)
         let nothing = FrontEndTests.Nothing()
+        self.authenticator = authenticator
         let plane = DataPlane(
-            routes: nothing, sessions: nothing, host: nothing, authenticator: authenticator,
+            routes: nothing, sessions: nothing, host: nothing, authenticator: authenticator, throttle: throttle,
             identity: ReplicaIdentity(id: "r", epoch: 1),
             renderError: { error, _ in (WireError(error).status, WireError(error).headers, WireError(error).body) }, logger: logger)
         let audit = AuditWriter(store: store, registry: registry)
@@ -52,13 +57,15 @@ final class SignedServer: Sendable {
         writing = Task { await audit.run() }
         observability = Observability(
             registry: registry, audit: audit, status: StatusReader(store: store, supervisor: Self.supervisor, identity: identity))
+        self.plane = plane
         let router = Router(context: FrontEndContext.self)
         let ready = Holder()
         addObjectRoutes(
             to: router, objects: ObjectStore(postgres: store.postgres), authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
-            to: router, authentication: RequestAuthentication(authenticator), controlPlane: ControlPlane(store: store), dataPlane: plane,
-            observability: observability,
+            to: router, authentication: RequestAuthentication(authenticator, unverified: unverified),
+            controlPlane: ControlPlane(store: store), dataPlane: plane,
+            access: AccessRoutes(store: store, authenticator: authenticator), throttle: throttle, observability: observability,
             interpreters: { ["PYTHON_3_11": "3.11.2"] },
             readiness: {
                 let isReady = ready.server.withLock { $0 }?.isReady.withLock { $0 } ?? false
@@ -80,9 +87,9 @@ final class SignedServer: Sendable {
 
     private final class Holder: Sendable { let server = Mutex<SignedServer?>(nil) }
 
-    static func with(_ body: @escaping @Sendable (SignedServer) async throws -> Void) async throws {
+    static func with(throttle rules: [ThrottleRule] = [], _ body: @escaping @Sendable (SignedServer) async throws -> Void) async throws {
         try await withStore { store in
-            let server = try await SignedServer(store)
+            let server = try await SignedServer(store, Throttle(rules))
             let result = await Task { try await body(server) }.result
             await server.front.shutdown(grace: .zero)
             server.writing.cancel()
@@ -103,6 +110,8 @@ final class SignedServer: Sendable {
         var payloadHash: String?
         var service = "bedrock-agentcore"
         var role = Principal.Role.admin
+        /// Instead of the role's.
+        var key: String?
         var secret: String?
         /// Sent instead of the body that was signed.
         var sentBody: [UInt8]?
@@ -132,7 +141,7 @@ final class SignedServer: Sendable {
             let request = SigV4Request(
                 method: call.method, rawPath: String(halves[0]), rawQuery: halves.count > 1 ? String(halves[1]) : "", headers: headers)
             headers += RequestSigner(
-                accessKeyID: key.keyID, secret: call.secret ?? key.secret, region: TestTenant.region, service: call.service
+                accessKeyID: call.key ?? key.keyID, secret: call.secret ?? key.secret, region: TestTenant.region, service: call.service
             )
             .sign(request, payloadHash: call.payloadHash ?? ContentHash.sha256(of: call.body), at: Date())
         }

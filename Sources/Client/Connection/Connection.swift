@@ -9,6 +9,17 @@ public struct Connection: Sendable, Equatable {
     public var credential: Credential
     /// Twelve digits; nil when nothing said which account the key belongs to.
     public var account: String?
+    public var trust = Trust.system
+
+    /// Which certificates are good.
+    public enum Trust: Sendable, Equatable {
+        /// Those that the host trusts.
+        case system
+        /// Those that the authorities in a PEM file vouch for, such as that of `AWS_CA_BUNDLE`.
+        case authorities(String)
+        /// Any: for the server of a home on this host, which the home itself names.
+        case ownServer
+    }
 
     public init(
         controlPlane: String, dataPlane: String, objects: String, region: String, credential: Credential, account: String?

@@ -3,9 +3,13 @@ import NIOCore
 
 /// Asks a server how it is, unsigned.
 public enum HealthCheck {
+    /// The server's certificate isn't looked at: nothing secret is sent, and it may be made for another name.
+    ///
     /// nil when `GET url/path` answers 200 within `timeout`, else what happened instead, for people.
     public static func failure(url: String, path: String, timeout: Duration) async -> String? {
-        let http = HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup)
+        var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = try? Connection.Trust.ownServer.configuration()
+        let http = HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
         let failure: String?
         do {
             let response = try await http.execute(

@@ -40,6 +40,7 @@ public struct SignalboxClient: Sendable {
         configuration.httpVersion = .http1Only
         // A refused connection is told at once, not after as many new tries as the timeout allows.
         configuration.connectionPool.retryConnectionEstablishment = false
+        if let tls = try connection.trust.configuration() { configuration.tlsConfiguration = tls }
         let http = HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
         let result: Result<Value, any Error>
         do {

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Platform
+import SigV4
 import Store
 
 /// One invocation, from its head to the end of its reply. Confined to its connection's event loop; on
@@ -64,7 +65,7 @@ final class Invocation: RequestReceiver {
         } catch {
             return fail(error)
         }
-        guard head.headers.contains(name: "authorization") else {
+        guard head.headers.contains(name: "authorization") || QueryAuthorization.isPresent(in: target?.parsed.rawQuery ?? "") else {
             // Refused in the authenticator's words, without reading the body.
             return authenticate(.computed(""))
         }
@@ -196,6 +197,7 @@ final class Invocation: RequestReceiver {
     private func authenticated(_ caller: Caller) {
         guard let target else { return }
         do throws(SignalboxError) {
+            try plane.throttle?.take(account: caller.principal.account, operation: "InvokeAgentRuntime")
             found = try ForwardedHeaders.scan(head.headers)
             sessionID = found.sessionID ?? Identifier.uuid()
             let route = try lane.route(target, caller)
