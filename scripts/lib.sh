@@ -213,3 +213,13 @@ build() {
     shift
     step "$log" "build (release; the first one takes minutes)" swift build "${swift_flags[@]}" "$@"
 }
+
+# python_packages VENV REQUIREMENTS: a virtual environment with these packages, kept between runs.
+python_packages() {
+    local venv=$1 requirements=$2
+    if [[ ! -x $venv/bin/python || $(readlink -f "$venv/bin/python") != "$(readlink -f "$python")" ]]; then
+        rm -rf "$venv"
+        "$python" -m venv "$venv"
+    fi
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+}

@@ -29,6 +29,10 @@ def world(server):
     control = workshop.control
     good = workshop.runtime()
     good.endpoint("prod")
+    # Something to roll back from, and to.
+    good.update(description="second")
+    good.switch("prod", "2")
+    control.put_resource_policy(resourceArn=good.arn, policy=World.policy(good.arn))
     identity = unique("identity")
     control.create_workload_identity(name=identity)
     victims = [workshop.create()["agentRuntimeId"] for _ in range(3)]

@@ -1,5 +1,6 @@
 """Values that lead a request past its 404, mixed into what the fuzzer makes up."""
 
+import json
 import random
 from typing import NamedTuple
 
@@ -17,12 +18,19 @@ class World(NamedTuple):
     endpoints: list
     identities: list
 
+    @staticmethod
+    def policy(arn):
+        """One that changes nothing for anybody."""
+        return json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "bedrock-agentcore:GetAgentCard", "Resource": arn}]})
+
     def mix(self, operation, case, draw: random.Random):
         """Puts real values where the case has made-up ones: three times of four, each by itself."""
         deletes = operation.name.startswith("Delete")
         good = {
             "agentRuntimeId": draw.choice(self.runtimes) if operation.name == "DeleteAgentRuntime" else self.good.id,
-            "endpointName": draw.choice(self.endpoints) if operation.name == "DeleteAgentRuntimeEndpoint" else draw.choice(["prod", "DEFAULT"]),
+            "endpointName": draw.choice(self.endpoints) if operation.name == "DeleteAgentRuntimeEndpoint" else draw.choice(
+                ["prod", "DEFAULT"]),
             "agentRuntimeArn": draw.choice([self.good.arn, self.good.id]),
             "resourceArn": draw.choice([self.good.arn, f"{self.good.arn}/runtime-endpoint/prod"]),
         }
@@ -36,9 +44,11 @@ class World(NamedTuple):
         if isinstance(body, dict):
             if "agentRuntimeArtifact" in body and draw.random() < 0.75:
                 body["agentRuntimeArtifact"] = self.artifact
+            if "policy" in body and draw.random() < 0.5:
+                body["policy"] = self.policy((case.path_parameters or {}).get("resourceArn", self.good.arn))
             if "agentRuntimeVersion" in body and draw.random() < 0.75:
                 body["agentRuntimeVersion"] = "1"
-            if "name" in body and "WorkloadIdentity" in operation.name and draw.random() < 0.75:
+            if "name" in body and operation.name.endswith("WorkloadIdentity") and operation.name[:6] != "Create" and draw.random() < 0.75:
                 body["name"] = draw.choice(self.identities) if deletes else self.identity
         if isinstance(case.query, dict) and "version" in case.query and draw.random() < 0.75:
             case.query["version"] = "1"
