@@ -34,6 +34,9 @@ class World(NamedTuple):
             "agentRuntimeArn": draw.choice([self.good.arn, self.good.id]),
             "resourceArn": draw.choice([self.good.arn, f"{self.good.arn}/runtime-endpoint/prod"]),
         }
+        if operation.name == "StopRuntimeSession" and draw.random() < 0.3:
+            # There is something to stop.
+            self.good.invoke({}, session=self.session, qualifier="prod")
         for name in case.path_parameters or {}:
             if name in good and draw.random() < 0.75:
                 case.path_parameters[name] = good[name]
@@ -50,5 +53,7 @@ class World(NamedTuple):
                 body["agentRuntimeVersion"] = "1"
             if "name" in body and operation.name.endswith("WorkloadIdentity") and operation.name[:6] != "Create" and draw.random() < 0.75:
                 body["name"] = draw.choice(self.identities) if deletes else self.identity
+        if isinstance(case.query, dict) and "qualifier" in case.query and draw.random() < 0.75:
+            case.query["qualifier"] = "prod"
         if isinstance(case.query, dict) and "version" in case.query and draw.random() < 0.75:
             case.query["version"] = "1"
