@@ -107,7 +107,9 @@ extension ControlPlane {
             throw SignalboxError.validation(
                 "The client token was used before with other parameters.", reason: .idempotentParameterMismatch)
         case .new:
+            try await Failpoint.hit(.changeToken)
             let response = try await body()
+            try await Failpoint.hit(.changeRows)
             // The status is the operation's own; only the body differs from one answer to another.
             try await store.idempotencyFinish(c, in: tx, replay.key, status: 202, body: JSONValueEncoder.encode(response).bytes())
             return response
@@ -118,12 +120,12 @@ extension ControlPlane {
         _ c: OperationContext, _ operation: String, _ body: @escaping @Sendable (StoreTransaction) async throws -> Response
     ) async throws -> Response {
         let response = try await store.transaction(c) { tx in
-            try await Failpoint.hit("change.begun")
+            try await Failpoint.hit(.changeBegun)
             let response = try await body(tx)
-            try await Failpoint.hit("change.written")
+            try await Failpoint.hit(.changeWritten)
             return response
         }
-        try await Failpoint.hit("change.committed")
+        try await Failpoint.hit(.changeCommitted)
         c.logger.info("changed", metadata: ["operation": "\(operation)"])
         return response
     }

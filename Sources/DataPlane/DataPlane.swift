@@ -95,9 +95,15 @@ public final class DataPlane: Sendable {
     private func handle(_ notice: DataPlaneNotice) async {
         switch notice {
         case .endpoint(let endpoint):
-            await attempt("endpoint changed") { [self] in try await routes.refresh($0, endpoint: endpoint) }
+            await attempt("endpoint changed") { [self] in
+                try await Failpoint.hit(.noticeEndpoint)
+                try await routes.refresh($0, endpoint: endpoint)
+            }
         case .sessionsAskedToStop:
-            await attempt("sessions asked to stop") { [self] in try await sessions.stopRequested($0) }
+            await attempt("sessions asked to stop") { [self] in
+                try await Failpoint.hit(.noticeSession)
+                try await sessions.stopRequested($0)
+            }
         case .resynchronise:
             await attempt("resynchronise") { [self] in
                 try await routes.refresh($0)

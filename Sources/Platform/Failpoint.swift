@@ -9,7 +9,8 @@ import Glibc
 /// Off unless `SIGNALBOX_FAILPOINTS` names them, and the server refuses to start with that variable
 /// set unless it was also given `--allow-failpoints`. Syntax: `name=action[@hit]`, separated by
 /// `;`, where action is `kill`, `error` or `stall:SECONDS` and `hit` counts from 1 (default: every
-/// hit). Example: `update.committed=kill@2;flip.before=stall:5`.
+/// hit). Example: `change.committed=kill@2;settle.commit=stall:5`. `directory=PATH` takes rules from files
+/// instead (`FailpointDirectory`), so that a test can change them while the server runs.
 public enum Failpoint {
     public enum Action: Sendable, Equatable {
         case kill
@@ -29,13 +30,20 @@ public enum Failpoint {
     }
 
     private static let rules = Mutex<[String: Rule]>([:])
+    private static let directory = Mutex<FailpointDirectory?>(nil)
     private static let enabled = Atomic<Bool>(false)
 
     /// Switches failpoints on. Throws for a specification that does not parse.
     public static func configure(_ specification: String) throws {
-        let parsed = try parse(specification)
+        var entries = specification.split(separator: ";")
+        var found: FailpointDirectory?
+        if let index = entries.firstIndex(where: { $0.trimmed.hasPrefix("directory=") }) {
+            found = FailpointDirectory(path: String(entries.remove(at: index).trimmed.dropFirst("directory=".count)))
+        }
+        let parsed = try parse(entries.joined(separator: ";"))
         rules.withLock { $0 = parsed }
-        enabled.store(!parsed.isEmpty, ordering: .releasing)
+        directory.withLock { [found] in $0 = found }
+        enabled.store(!parsed.isEmpty || found != nil, ordering: .releasing)
     }
 
     static func parse(_ specification: String) throws -> [String: Rule] {
@@ -53,14 +61,7 @@ public enum Failpoint {
                 }
                 hit = count
             }
-            let action: Action
-            if verb == "kill" {
-                action = .kill
-            } else if verb == "error" {
-                action = .error
-            } else if verb.hasPrefix("stall:"), let seconds = Double(verb.dropFirst(6)), seconds >= 0 {
-                action = .stall(seconds: seconds)
-            } else {
+            guard let action = Action(verb) else {
                 throw SignalboxError.validation("failpoint '\(entry)': expected kill, error or stall:SECONDS")
             }
             result[name] = Rule(action: action, onlyHit: hit)
@@ -68,9 +69,13 @@ public enum Failpoint {
         return result
     }
 
-    /// A place that a test can make fail. Costs one relaxed load when failpoints are off.
-    public static func hit(_ name: String) async throws {
+    /// A place that a test can make fail. Costs one load when failpoints are off.
+    public static func hit(_ place: Place) async throws {
         guard enabled.load(ordering: .acquiring) else { return }
+        try await hit(named: place.rawValue)
+    }
+
+    static func hit(named name: String) async throws {
         let action: Action? = rules.withLock { rules in
             guard var rule = rules[name] else { return nil }
             rule.hits += 1
@@ -78,11 +83,29 @@ public enum Failpoint {
             if let only = rule.onlyHit, only != rule.hits { return nil }
             return rule.action
         }
-        switch action {
+        switch try action ?? directory.withLock({ $0 })?.action(at: name) {
         case nil: return
-        case .kill: kill(getpid(), SIGKILL)
+        case .kill:
+            kill(getpid(), SIGKILL)
+            // Not one instruction more, on whichever thread the signal is taken.
+            while true { pause() }
         case .error: throw Triggered(name: name)
         case .stall(let seconds): try await Task.sleep(for: .seconds(seconds))
+        }
+    }
+}
+
+extension Failpoint.Action {
+    /// `kill`, `error` or `stall:SECONDS`; nil for anything else.
+    init?(_ text: some StringProtocol) {
+        if text == "kill" {
+            self = .kill
+        } else if text == "error" {
+            self = .error
+        } else if text.hasPrefix("stall:"), let seconds = Double(text.dropFirst(6)), seconds >= 0 {
+            self = .stall(seconds: seconds)
+        } else {
+            return nil
         }
     }
 }

@@ -47,12 +47,15 @@ public struct ServerConfiguration: Sendable {
     public var maximumAccountSessions: Int?
     /// Bytes of request bodies that may wait on disk until they are verified, all together.
     public var maximumSpool: Int?
+    /// How long the work of a replica that fell silent stays its own.
+    public var workLease: Duration
 
     public init(
         listenHost: String = "127.0.0.1", listenPort: Int = 4747, databaseURL: String, home: String,
         supervisorSocket: String? = nil, allowFailpoints: Bool = false, maximumSessions: Int = 100,
         agentStartTimeout: Duration = .seconds(120), codeImage: String? = nil, strictImageURI: Bool = false,
-        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30), drainDelay: Duration = .zero,
+        keepsSandboxes: Bool = true, shutdownGrace: Duration = .seconds(30), workLease: Duration = .seconds(30),
+        drainDelay: Duration = .zero,
         metricsListener: (host: String, port: Int)? = nil, accessLog: Bool = false, auditRetention: Duration? = .seconds(365 * 86_400)
     ) {
         self.listenHost = listenHost
@@ -71,5 +74,6 @@ public struct ServerConfiguration: Sendable {
         self.metricsListener = metricsListener
         self.accessLog = accessLog
         self.auditRetention = auditRetention
+        self.workLease = workLease
     }
 }

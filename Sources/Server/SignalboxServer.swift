@@ -89,7 +89,8 @@ public struct SignalboxServer: Service {
         let masterKeys = MasterKeyKeeper(store: store, replica: identity.id, logger: logger)
         let reconcilers = Reconcilers(
             store: store, preparer: SandboxPreparer(provisioner: provisioner, supervisor: supervisor, identity: identity),
-            identity: identity, auditRetention: configuration.auditRetention, logger: logger, metrics: ReconcilerMetrics(registry))
+            identity: identity, lease: configuration.workLease, auditRetention: configuration.auditRetention, logger: logger,
+            metrics: ReconcilerMetrics(registry))
         let readiness = ReadinessProbe(
             store: store, supervisor: supervisor, context: .background("readiness", logger: logger))
         ServerMetrics(

@@ -98,9 +98,9 @@ public final class BundleCache: Sendable {
         let workspace = try await makeWorkspace(artifact)
         do {
             try await fetch(artifact, into: workspace)
-            try await Failpoint.hit("bundle.fetched")
+            try await Failpoint.hit(.bundleFetched)
             try await work.run { [limits] in try workspace.unpack(limits) }
-            try await Failpoint.hit("bundle.unpacked")
+            try await Failpoint.hit(.bundleUnpacked)
             try await work.run {
                 try workspace.removeNotes(of: path)
                 try workspace.publish(as: path)

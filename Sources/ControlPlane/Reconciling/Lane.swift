@@ -12,13 +12,13 @@ struct Lane: Sendable {
     let store: Store
     /// Of this replica, whatever its epoch: one process at a time has a home.
     let holder: String
+    /// By the database's clock; work whose holder died is done by another after it.
+    let lease: Duration
     let clock: any TimeSource
     let logger: Logger
     let metrics: ReconcilerMetrics
     let wakeSignal = WakeSignal()
 
-    /// By the database's clock; work whose holder died is done by another after it.
-    static let lease: Duration = .seconds(30)
     /// However little is heard, the table is looked at this often.
     static let longestPause: Duration = .seconds(5)
 
@@ -46,7 +46,7 @@ struct Lane: Sendable {
     private func claim(upTo free: Int) async -> [WorkItem] {
         guard free > 0 else { return [] }
         do {
-            return try await store.workClaim(context(), kinds: kinds, holder: holder, lease: Self.lease, limit: free)
+            return try await store.workClaim(context(), kinds: kinds, holder: holder, lease: lease, limit: free)
         } catch {
             // The pause below is the back-off; while the database is away this is the usual answer.
             logger.debug("no work could be claimed", metadata: ["lane": "\(name)", "error": "\(error)"])
@@ -66,6 +66,7 @@ struct Lane: Sendable {
         var c = context()
         c.logger[metadataKey: "work"] = "\(item.kind) \(item.subject)"
         do {
+            try await Failpoint.hit(.workClaimed)
             guard let kind = WorkKind(rawValue: item.kind), let reconciler = reconcilers[kind], let subject = Int64(item.subject) else {
                 throw SignalboxError.internal("there is no reconciler for \(item.kind) \(item.subject)")
             }
@@ -73,7 +74,9 @@ struct Lane: Sendable {
             switch outcome {
             case .committed(let transition, let seconds): if let transition { metrics.ended(transition, after: seconds) }
             case .done: try await store.workComplete(c, item)
-            case .later(let after, let why): try await store.workFail(c, item, error: why, retryAfter: after)
+            case .later(let after, let why):
+                try await Failpoint.hit(.workWaiting)
+                try await store.workFail(c, item, error: why, retryAfter: after)
             }
         } catch is LeaseLost {
             c.logger.info("the work is somebody else's now")
@@ -98,9 +101,10 @@ struct Lane: Sendable {
             group.addTask { try await body() }
             group.addTask {
                 while true {
-                    try await clock.sleep(for: Self.lease / 3)
+                    try await clock.sleep(for: lease / 3)
                     do {
-                        try await store.workRenew(c, item, lease: Self.lease)
+                        try await Failpoint.hit(.workRenewing)
+                        try await store.workRenew(c, item, lease: lease)
                     } catch let lost as LeaseLost {
                         throw lost
                     } catch {

@@ -9,7 +9,7 @@ struct PrepareVersion: Reconciler {
 
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
         guard var version = try await store.versionFetch(c, id: subject), version.status == .creating else { return .done }
-        try await Failpoint.hit("prepare.begun")
+        try await Failpoint.hit(.prepareBegun)
         do {
             try await pin(c, &version)
             try await store.versionPreparation(c, version: version.id, "starting a sandbox to see the agent answer")
@@ -23,8 +23,10 @@ struct PrepareVersion: Reconciler {
             guard item.attempts >= WorkItem.patience else { throw error }
             return try await fail(c, item, version, "The version could not be prepared, tried \(item.attempts) times: \(why)")
         }
-        try await Failpoint.hit("prepare.commit")
-        return try await succeed(c, item, version)
+        try await Failpoint.hit(.prepareCommit)
+        let outcome = try await succeed(c, item, version)
+        try await Failpoint.hit(.prepareCommitted)
+        return outcome
     }
 
     /// A tag may be moved: what it stands for now is what the version stays.
@@ -39,7 +41,7 @@ struct PrepareVersion: Reconciler {
                 c.logger.debug("how far a pull is could not be noted", metadata: ["error": "\(error)"])
             }
         }
-        try await Failpoint.hit("prepare.pulled")
+        try await Failpoint.hit(.preparePulled)
         version.image = try await store.versionPin(
             c, version: id, image: VersionImage(id: resolved.image.id, source: resolved.image.source), platform: resolved.platform,
             size: resolved.size)
@@ -63,7 +65,9 @@ struct PrepareVersion: Reconciler {
                 else { throw SignalboxError.internal("DEFAULT of \(runtime.runtimeID) does not follow version \(version.version)") }
                 if flip == .rolledBack { kind = .rollback }
             }
-            return .committed(Transition(kind, .ready), after: try await store.workComplete(c, in: tx, item))
+            let age = try await store.workComplete(c, in: tx, item)
+            try await Failpoint.hit(.prepareWritten)
+            return .committed(Transition(kind, .ready), after: age)
         }
     }
 

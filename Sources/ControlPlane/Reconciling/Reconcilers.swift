@@ -14,9 +14,10 @@ public struct Reconcilers: Sendable {
 
     /// - Parameters:
     ///   - probes: versions prepared at a time, each in a sandbox.
+    ///   - lease: how long the work of a replica that falls silent stays its own.
     ///   - auditRetention: how long the audit trail is kept; nil: for ever.
     public init(
-        store: Store, preparer: any VersionPreparer, identity: ReplicaIdentity, probes: Int = 4,
+        store: Store, preparer: any VersionPreparer, identity: ReplicaIdentity, probes: Int = 4, lease: Duration = .seconds(30),
         auditRetention: Duration? = nil,
         clock: any TimeSource = SystemTime(), logger: Logger, metrics: ReconcilerMetrics = ReconcilerMetrics()
     ) {
@@ -26,8 +27,8 @@ public struct Reconcilers: Sendable {
         self.logger = logger
         let lane = { (name: String, width: Int, reconcilers: [WorkKind: any Reconciler]) in
             Lane(
-                name: name, reconcilers: reconcilers, width: width, store: store, holder: identity.id, clock: clock, logger: logger,
-                metrics: metrics)
+                name: name, reconcilers: reconcilers, width: width, store: store, holder: identity.id, lease: lease, clock: clock,
+                logger: logger, metrics: metrics)
         }
         lanes = [
             // A switch must not wait for a version whose agent takes two minutes to answer.
@@ -63,6 +64,7 @@ public struct Reconcilers: Sendable {
                     switch event {
                     case .resumed: for lane in lanes { lane.wakeSignal.wake() }
                     case .payload(_, let kind):
+                        do { try await Failpoint.hit(.noticeWork) } catch { continue }
                         for lane in lanes where lane.reconcilers.keys.contains(where: { $0.rawValue == kind }) { lane.wakeSignal.wake() }
                     }
                 }

@@ -9,11 +9,12 @@ struct RemoveEndpoint: Reconciler {
 
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
         guard let endpoint = try await store.endpointFetch(c, id: subject), endpoint.status == .deleting else { return .done }
+        try await Failpoint.hit(.removeBegun)
         let sessions = try await store.sessionCount(c, endpoint: endpoint.id)
         let isOverdue = item.attempts >= WorkItem.deletionPatience
         if sessions > 0, !isOverdue { return .later(item.pollInterval, why: "\(sessions) sessions are ending") }
-        try await Failpoint.hit("remove.commit")
-        return try await store.transaction(c) { tx in
+        try await Failpoint.hit(.removeCommit)
+        let outcome: ReconcilerOutcome = try await store.transaction(c) { tx in
             guard try await store.runtimeFetchForUpdate(c, in: tx, id: endpoint.runtime) != nil else { return .done }
             try await store.workFence(c, in: tx, item)
             if try await !store.endpointDelete(c, in: tx, endpoint: endpoint.id) {
@@ -26,8 +27,12 @@ struct RemoveEndpoint: Reconciler {
                         owner: (endpoint.account, endpoint.region), reason: Self.overdue(sessions)))
                 return .committed(Transition(.deleteEndpoint, .failed), after: try await store.workComplete(c, in: tx, item))
             }
-            return .committed(Transition(.deleteEndpoint, .gone), after: try await store.workComplete(c, in: tx, item))
+            let age = try await store.workComplete(c, in: tx, item)
+            try await Failpoint.hit(.removeWritten)
+            return .committed(Transition(.deleteEndpoint, .gone), after: age)
         }
+        try await Failpoint.hit(.removeCommitted)
+        return outcome
     }
 
     static func overdue(_ sessions: Int) -> String {
@@ -41,11 +46,12 @@ struct RemoveRuntime: Reconciler {
 
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
         guard let runtime = try await store.runtimeFetch(c, id: subject), runtime.status == .deleting else { return .done }
+        try await Failpoint.hit(.removeBegun)
         let sessions = try await store.sessionCount(c, runtime: runtime.id)
         let isOverdue = item.attempts >= WorkItem.deletionPatience
         if sessions > 0, !isOverdue { return .later(item.pollInterval, why: "\(sessions) sessions are ending") }
-        try await Failpoint.hit("remove.commit")
-        return try await store.transaction(c) { tx in
+        try await Failpoint.hit(.removeCommit)
+        let outcome: ReconcilerOutcome = try await store.transaction(c) { tx in
             guard try await store.runtimeFetchForUpdate(c, in: tx, id: runtime.id) != nil else { return .done }
             try await store.workFence(c, in: tx, item)
             let audited = { (operation: String, outcome: AuditEvent.Outcome, reason: String?) in
@@ -61,8 +67,12 @@ struct RemoveRuntime: Reconciler {
                 return .committed(Transition(.deleteRuntime, .failed), after: try await store.workComplete(c, in: tx, item))
             }
             try await store.recordAudit(c, in: tx, audited("RuntimeDeleted", .ok, nil))
-            return .committed(Transition(.deleteRuntime, .gone), after: try await store.workComplete(c, in: tx, item))
+            let age = try await store.workComplete(c, in: tx, item)
+            try await Failpoint.hit(.removeWritten)
+            return .committed(Transition(.deleteRuntime, .gone), after: age)
         }
+        try await Failpoint.hit(.removeCommitted)
+        return outcome
     }
 }
 
@@ -72,8 +82,9 @@ struct RemoveVersion: Reconciler {
 
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
         guard let version = try await store.versionFetch(c, id: subject), version.status == .deleting else { return .done }
-        try await Failpoint.hit("remove.commit")
-        return try await store.transaction(c) { tx in
+        try await Failpoint.hit(.removeBegun)
+        try await Failpoint.hit(.removeCommit)
+        let outcome: ReconcilerOutcome = try await store.transaction(c) { tx in
             guard try await store.runtimeFetchForUpdate(c, in: tx, id: version.runtime) != nil else { return .done }
             try await store.workFence(c, in: tx, item)
             let audited = { (operation: String, outcome: AuditEvent.Outcome) in
@@ -90,7 +101,11 @@ struct RemoveVersion: Reconciler {
                 return .committed(Transition(.deleteVersion, .failed), after: try await store.workComplete(c, in: tx, item))
             }
             try await store.recordAudit(c, in: tx, audited("VersionDeleted", .ok))
-            return .committed(Transition(.deleteVersion, .gone), after: try await store.workComplete(c, in: tx, item))
+            let age = try await store.workComplete(c, in: tx, item)
+            try await Failpoint.hit(.removeWritten)
+            return .committed(Transition(.deleteVersion, .gone), after: age)
         }
+        try await Failpoint.hit(.removeCommitted)
+        return outcome
     }
 }

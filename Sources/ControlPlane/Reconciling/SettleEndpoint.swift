@@ -10,6 +10,7 @@ struct SettleEndpoint: Reconciler {
         guard let endpoint = try await store.endpointFetch(c, id: subject), !endpoint.isDefault,
             endpoint.status == .creating || endpoint.status == .updating
         else { return .done }
+        try await Failpoint.hit(.settleBegun)
         let target = try await store.versionFetch(c, runtime: endpoint.runtime, version: endpoint.targetVersion)
         guard let target, target.status == .ready else {
             let status = target.map { "is in status \($0.status.rawValue)" } ?? "does not exist any more"
@@ -26,8 +27,8 @@ struct SettleEndpoint: Reconciler {
             guard item.attempts >= WorkItem.patience else { throw error }
             return try await fail(c, item, endpoint, "The version could not be prepared, tried \(item.attempts) times: \(why)")
         }
-        try await Failpoint.hit("settle.commit")
-        return try await store.transaction(c) { tx in
+        try await Failpoint.hit(.settleCommit)
+        let outcome: ReconcilerOutcome = try await store.transaction(c) { tx in
             guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, id: endpoint.runtime) else { return .done }
             try await store.workFence(c, in: tx, item)
             // False when it was changed meanwhile: that change has asked for work of its own.
@@ -35,8 +36,12 @@ struct SettleEndpoint: Reconciler {
                 let flip = try await store.endpointFlipped(c, in: tx, endpoint: endpoint.id, generation: endpoint.generation)
             else { return .done }
             let kind: Transition.Kind = endpoint.status == .creating ? .createEndpoint : flip == .rolledBack ? .rollback : .switch
-            return .committed(Transition(kind, .ready), after: try await store.workComplete(c, in: tx, item))
+            let age = try await store.workComplete(c, in: tx, item)
+            try await Failpoint.hit(.settleWritten)
+            return .committed(Transition(kind, .ready), after: age)
         }
+        try await Failpoint.hit(.settleCommitted)
+        return outcome
     }
 
     private func fail(

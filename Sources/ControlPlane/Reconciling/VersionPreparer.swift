@@ -52,10 +52,11 @@ public struct SandboxPreparer: VersionPreparer {
         try await provisioner.start(c, version: version, sandboxID: sandboxID, labels: labels(version))
         // In a task of its own: a lost lease cancels the probe, but must not leave its sandbox behind.
         try await Task { [supervisor, grace] in
-            try await Failpoint.hit("prepare.probed")
+            try await Failpoint.hit(.prepareProbed)
             try await supervisor.stop(sandboxID, grace: grace)
             try await supervisor.forget(sandboxID)
         }.value
+        try await Failpoint.hit(.prepareStopped)
     }
 
     public func warm(_ c: OperationContext, _ version: VersionRecord) async throws {

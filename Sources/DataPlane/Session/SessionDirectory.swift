@@ -261,8 +261,10 @@ public final class SessionDirectory: Sendable {
         let begun = clock.now()
         Task {
             do {
+                try await Failpoint.hit(.sessionOpened)
                 try await host.start(context, opening, labels: labels)
                 metrics.sessionStarted(after: clock.now() - begun)
+                try await Failpoint.hit(.sessionStarted)
                 send(.started, to: session)
             } catch {
                 metrics.sessionDidNotStart(after: clock.now() - begun)

@@ -67,6 +67,7 @@ extension SessionDirectory {
         logger.info("session ended", metadata: ["sandbox": "\(session.sandboxID)", "reason": "\(end.code)"])
         let context = OperationContext.background("session", logger: logger, clock: clock)
         do {
+            try await Failpoint.hit(.sessionEnding)
             try await store.sessionEnd(context, session: session.row, reason: end.code)
         } catch {
             // The database is away. A later call with the same id finds the row and ends it first.

@@ -55,7 +55,11 @@ extension Store {
     public func workFence(_ c: OperationContext, in tx: PostgresTransaction, _ item: WorkItem) async throws {
         let result = try await tx.query(
             "select from work where id = $1 and fencing_token = $2 for update", [.int(item.id), .int(item.fencingToken)])
-        if result.first == nil { throw LeaseLost(kind: item.kind, subject: item.subject) }
+        guard result.first == nil else { return }
+        c.logger.notice(
+            "a late write was refused: the work is somebody else's now",
+            metadata: ["kind": "\(item.kind)", "subject": "\(item.subject)", "token": "\(item.fencingToken)"])
+        throw LeaseLost(kind: item.kind, subject: item.subject)
     }
 
     /// Done: the row goes, or becomes due at once when the work was asked for again meanwhile.

@@ -101,6 +101,8 @@ struct ServerOptions: SettingOptions {
 
     @Option(help: ArgumentHelp("Days that the audit trail is kept, 0 for ever.", valueName: "days"))
     var auditRetention: Int?
+    @Option(help: ArgumentHelp("Seconds after which the work of a silent server is another's.", valueName: "seconds"))
+    var workLease: Int?
 
     @Flag(inversion: .prefixedNo, help: "Take only images of Amazon ECR, as AWS does.")
     var strictImageUri: Bool?
@@ -123,6 +125,7 @@ struct ServerOptions: SettingOptions {
         let numbers: [(Setting, Int?)] = [
             (.maximumSessions, maximumSessions), (.agentStartTimeout, agentStartTimeout), (.shutdownGrace, shutdownGrace),
             (.drainDelay, drainDelay), (.auditRetention, auditRetention),
+            (.workLease, workLease),
         ]
         for (setting, value) in numbers {
             if let value { flags[setting.key] = ConfigValue(.int(value), isSecret: false) }

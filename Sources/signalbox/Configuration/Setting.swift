@@ -85,6 +85,9 @@ extension Setting {
     static let auditRetention = Setting(
         key: "auditRetention", kind: .integer(0...36_500), fallback: "365",
         meaning: "Days that the audit trail is kept, 0 for ever. With several replicas the shortest time counts.")
+    static let workLease = Setting(
+        key: "workLease", kind: .integer(1...3600), fallback: "30",
+        meaning: "Seconds after which the work of a server that fell silent is another's. One that starts again goes on at once.")
     static let dockerHost = Setting(
         key: "dockerHost", kind: .text, fallback: "DOCKER_HOST, or the socket of Docker or Podman that answers",
         meaning: "Container engine for agents that are images: unix:///PATH, tcp://HOST:PORT (TLS by DOCKER_CERT_PATH), or off.")
@@ -131,12 +134,12 @@ extension Setting {
     static let failpoints = Setting(
         key: "failpoints", kind: .text, fallback: "none",
         meaning: "For tests alone: places where the server dies, fails or stalls, as name=kill|error|stall:SECONDS[@HIT], "
-            + "separated by semicolons.", hasFlag: false, isInFile: false)
+            + "separated by semicolons; directory=PATH takes them from files while it runs.", hasFlag: false, isInFile: false)
 
     /// The table.
     static let all: [Setting] = [
         config, home, listen, databaseURL, databasePasswordFile, supervisorSocket, serverUser, maximumSessions,
-        agentStartTimeout, shutdownGrace, drainDelay, metricsListen, accessLog, auditRetention, dockerHost, containerRuntime,
+        agentStartTimeout, shutdownGrace, workLease, drainDelay, metricsListen, accessLog, auditRetention, dockerHost, containerRuntime,
         maximumImageSize, strictImageUri, codeImage,
         sandboxNetwork, sandboxSubnet, sandboxDenied, sandboxDNS, logLevel, logFormat, output, allowFailpoints, failpoints,
     ]

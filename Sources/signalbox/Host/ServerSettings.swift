@@ -33,6 +33,7 @@ extension SettingsReader {
         if let value = try integer(.auditRetention) { configuration.auditRetention = value == 0 ? nil : .seconds(value * 86_400) }
         configuration.accessLog = try boolean(.accessLog) ?? false
         configuration.metricsListener = try address(.metricsListen).map { ($0.host, $0.port) }
+        if let value = try integer(.workLease) { configuration.workLease = .seconds(value) }
         configuration.codeImage = try string(.codeImage)
         configuration.strictImageURI = try boolean(.strictImageUri) ?? false
         return configuration
