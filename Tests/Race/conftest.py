@@ -1,0 +1,12 @@
+"""Two replicas on one database."""
+
+import pytest
+
+from replicas import Pair
+
+
+@pytest.fixture(scope="module")
+def pair(scratch, postgres, request):
+    # The name keeps homes short: sockets lie in them.
+    with Pair(scratch, postgres, request.module.__name__.removeprefix("test_"), ["--work-lease", "3"]) as pair:
+        yield pair
