@@ -320,7 +320,7 @@ class Lane:
         wait_for(lambda: not self.leftovers(), 10, lambda: f"directories are left: {self.leftovers()}")
 
     def leftovers(self):
-        """Half-made bundles, and what isn't the log of a session that has ended."""
+        """Half-made bundles, and what isn't the log of a sandbox that has ended."""
         home = pathlib.Path(self.server.home)
         found = [str(path) for path in home.glob("bundles/.unpacking-*")]
         for state in home.glob("sandboxes/*/state.json"):
@@ -330,7 +330,7 @@ class Lane:
                 # It is just being written, or going.
                 found.append(str(state))
                 continue
-            if "exit" not in known or known["labels"].get("kind") != "session" or (state.parent / "work").exists():
+            if "exit" not in known or (state.parent / "work").exists():
                 found.append(str(state.parent))
         return found
 

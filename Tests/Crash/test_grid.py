@@ -68,7 +68,7 @@ def results(scratch, postgres, long_run, request):
         with lock:
             # The worst of several rounds counts.
             if not isinstance(found.get(cell), str):
-                found[cell] = max(found.get(cell, 0), result) if isinstance(result, float) else result
+                found[cell] = max(found.get(cell, 0.0), result) if isinstance(result, float) else result
         if isinstance(result, str):
             raise BrokenLane
         return True

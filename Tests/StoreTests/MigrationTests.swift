@@ -83,17 +83,30 @@ struct MigrationTests {
         }
     }
 
-    @Test func aNewerDatabaseIsRefusedWithAdvice() async throws {
+    private func next(_ ahead: Int) -> [Migration] {
+        (1...ahead).map {
+            Migration(
+                number: Migration.embedded.count + $0, name: "next", checksum: String(repeating: "cd", count: 32),
+                text: "create table t\($0) (a int);")
+        }
+    }
+
+    @Test func aDatabaseOneAheadIsServed() async throws {
         try await TestDatabase.withDatabase { client in
-            let next = Migration(
-                number: Migration.embedded.count + 1, name: "next", checksum: String(repeating: "cd", count: 32),
-                text: "create table t (a int);")
-            try await Migrator(postgres: client, migrations: Migration.embedded + [next]).migrate(.test())
+            try await Migrator(postgres: client, migrations: Migration.embedded + next(1)).migrate(.test())
+            try await Migrator(postgres: client).check(.test())
+            #expect(try await Migrator(postgres: client).migrate(.test()) == [])
+        }
+    }
+
+    @Test func aDatabaseFurtherAheadIsRefusedWithAdvice() async throws {
+        try await TestDatabase.withDatabase { client in
+            try await Migrator(postgres: client, migrations: Migration.embedded + next(2)).migrate(.test())
             for run in [
                 { try await Migrator(postgres: client).check(.test()) }, { _ = try await Migrator(postgres: client).migrate(.test()) },
             ] {
                 await #expect { try await run() } throws: { error in
-                    (error as? SignalboxError)?.message.contains("-next, which is newer than this program") == true
+                    (error as? SignalboxError)?.message.contains("-next, which is too new for this program") == true
                 }
             }
         }

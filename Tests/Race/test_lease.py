@@ -1,0 +1,121 @@
+"""A replica that is stopped in the middle of its work (promise 7): another takes over, and its late writes are refused."""
+
+import time
+
+import pytest
+
+from clients import ready_runtime
+from processes import wait_for
+
+#: Seconds; conftest.py sets it.
+LEASE = 3
+
+
+@pytest.fixture
+def holder(pair):
+    """The replica that gets the next work, and the other one, which doesn't look until `let_go`."""
+    pair.two.pause()
+    try:
+        yield pair.one, pair.two
+    finally:
+        pair.two.resume()
+        pair.one.resume()
+        for server in pair.both:
+            for place in ("work.renewing", "prepare.commit", "prepare.probed", "prepare.written"):
+                server.failpoints.disarm(place)
+            server.failpoints.clear()
+
+
+def held(pair):
+    return pair.sql("select holder, fencing_token from work where holder is not null")
+
+
+def begin(pair, holder, place):
+    """Starts a preparation that stands still at a place of the first replica."""
+    holder.failpoints.arm(place, "stall:3600")
+    made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
+    wait_for(lambda: holder.failpoints.triggered(place), 40, f"{place} was not reached")
+    ((owner, token),) = held(pair)
+    assert owner == holder.id
+    return made["agentRuntimeId"], int(token)
+
+
+def taken_over(pair, runtime_id, other, token, seconds=60):
+    """The other replica has done the work, under a later token."""
+    ready = ready_runtime(other.clients.control, runtime_id, seconds)
+    assert ready["agentRuntimeVersion"] == "1"
+    wait_for(lambda: not pair.sql("select 1 from work"), 10, "work is left")
+    assert pair.sql(f"select count(*) from endpoint_history where runtime_id = '{runtime_id}' and kind = 'flipped'") == [["1"]]
+    assert int(pair.sql("select last_value from work_fencing_token")[0][0]) > token
+
+
+def test_a_stalled_holder_is_refused(pair, holder):
+    """Its lease isn't prolonged, it goes on when the work is done: the fence refuses the write."""
+    one, two = holder
+    one.failpoints.arm("work.renewing", "stall:3600", always=True)
+    one.failpoints.arm("prepare.commit", f"stall:{3 * LEASE}")
+    made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
+    wait_for(lambda: one.failpoints.triggered("prepare.commit"), 40, "prepare.commit was not reached")
+    ((owner, token),) = held(pair)
+    assert owner == one.id
+    refused = len(one.logged("a late write was refused"))
+    # From here on the other one may look.
+    two.resume()
+    taken_over(pair, made["agentRuntimeId"], two, int(token))
+    wait_for(lambda: len(one.logged("a late write was refused")) > refused, 30, "no late write was refused")
+    settled_once(pair, made["agentRuntimeId"])
+
+
+def test_a_holder_that_sleeps(pair, holder, long_run):
+    """SIGSTOP in the middle of a preparation, SIGCONT when another has done it."""
+    one, two = holder
+    runtime_id, token = begin(pair, one, "prepare.probed")
+    lost = len(one.logged("the work is somebody else's now"))
+    one.pause()
+    began = time.monotonic()
+    two.resume()
+    taken_over(pair, runtime_id, two, token)
+    print(f"taken over {time.monotonic() - began:.1f} s after the holder fell asleep (lease {LEASE} s)")
+    if long_run:
+        time.sleep(max(0.0, 30 - (time.monotonic() - began)))
+    before = pair.sql(f"select * from endpoint_detail where runtime_id = '{runtime_id}'")
+    one.resume()
+    wait_for(lambda: len(one.logged("the work is somebody else's now")) > lost, 30, "the sleeper doesn't notice")
+    settled_once(pair, runtime_id)
+    assert pair.sql(f"select * from endpoint_detail where runtime_id = '{runtime_id}'") == before
+    # The sleeper's probe is gone, too.
+    wait_for(lambda: not [pid for pid in one.belongings() if pid not in (one.process.pid, one.supervisor())], 20,
+             "the sleeper's sandbox is left")
+
+
+def test_a_holder_that_sleeps_in_its_transaction(pair, holder):
+    """It holds the runtime's row: PostgreSQL ends the transaction, and another does the work."""
+    one, two = holder
+    runtime_id, token = begin(pair, one, "prepare.written")
+    one.pause()
+    two.resume()
+    taken_over(pair, runtime_id, two, token, seconds=60)
+    one.resume()
+    settled_once(pair, runtime_id)
+
+
+def test_the_dead_leave_their_work(pair, holder):
+    """kill -9 and no restart: the other one takes over when the lease has ended."""
+    one, two = holder
+    runtime_id, token = begin(pair, one, "prepare.commit")
+    one.kill()
+    began = time.monotonic()
+    two.resume()
+    try:
+        taken_over(pair, runtime_id, two, token)
+        print(f"taken over {time.monotonic() - began:.1f} s after the holder's death (lease {LEASE} s)")
+    finally:
+        one.start()
+    settled_once(pair, runtime_id)
+
+
+def settled_once(pair, runtime_id):
+    """One flip, and legal steps alone; the check finds a second one if it happened."""
+    time.sleep(0.5)
+    assert pair.sql(f"select count(*) from endpoint_history where runtime_id = '{runtime_id}' and kind = 'flipped'") == [["1"]]
+    pair.check()

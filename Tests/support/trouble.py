@@ -1,0 +1,129 @@
+"""Load that knows what it may be answered while the database is in trouble."""
+
+import collections
+import itertools
+import json
+import threading
+import time
+import uuid
+
+from runtimes import session_id
+from signing import SESSION, invocation_target
+
+#: Seconds that no request may take, whatever has happened.
+LONGEST = 15
+
+
+class Load:
+    """Callers that go on until they are told to stop: warm invocations, moves of an endpoint, reads.
+
+    Warm invocations always succeed. Anything else succeeds or gets a 503 with Retry-After, and never hangs. Each move has a
+    token of its own; whether it was accepted is remembered.
+    """
+
+    def __init__(self, server, runtime, endpoint="prod", invocations=True):
+        self.server, self.runtime, self.endpoint = server, runtime, endpoint
+        self.path = f"/runtimes/{runtime.id}/runtime-endpoints/{endpoint}/"
+        self.counts = collections.Counter()
+        self.failures = []
+        self.slowest = collections.defaultdict(float)
+        #: Moments of successful reads, for measuring how soon service is back.
+        self.read_at = []
+        self.accepted, self.unknown = [], []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._guard, args=(work,)) for work in (
+            *([self._invoke] * 2 if invocations else []), self._move, self._read)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        for thread in self._threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
+
+    def check(self):
+        print(f"{dict(self.counts)}; slowest {({name: round(seconds, 2) for name, seconds in self.slowest.items()})}")
+        assert not self.failures, self.failures[:5]
+        slow = {name: seconds for name, seconds in self.slowest.items() if seconds > LONGEST}
+        assert not slow, f"these took too long: {slow}"
+
+    def _guard(self, work):
+        try:
+            work()
+        except Exception as failure:  # noqa: BLE001
+            self.failures.append(f"{work.__name__}: {failure!r}")
+
+    def _send(self, name, method, path, body=b"", headers=()):
+        began = time.monotonic()
+        reply = self.server.signer().send(method, path, body, headers)
+        self.slowest[name] = max(self.slowest[name], time.monotonic() - began)
+        self.counts[f"{name} {reply.status}"] += 1
+        return reply
+
+    def _invoke(self):
+        session = session_id()
+        headers = [(SESSION, session), ("Content-Type", "application/json")]
+        first = None
+        for calls in itertools.count(1):
+            if self._over.is_set():
+                return
+            reply = self._send("invoke", "POST", invocation_target(self.runtime.arn, self.endpoint), b"{}", headers)
+            if reply.status != 200:
+                return self.failures.append(f"a warm invocation failed: {reply} after {calls} calls")
+            first = first or reply.json
+            if (reply.json["incarnation"], reply.json["calls"]) != (first["incarnation"], calls):
+                return self.failures.append(f"a warm session changed: {first}, {reply.json}, {calls}")
+            time.sleep(0.02)
+
+    def _move(self):
+        for number in itertools.count():
+            if self._over.is_set():
+                return
+            version, token = str(number % 2 + 1), f"token-{uuid.uuid4()}"
+            body = json.dumps({"agentRuntimeVersion": version, "clientToken": token}).encode()
+            reply = self._send("move", "PUT", self.path, body, [("Content-Type", "application/json")])
+            if reply.status == 202:
+                self.accepted.append(token)
+            elif reply.status != 409 and self._is_trouble("move", reply):
+                self.unknown.append(token)
+            time.sleep(0.03)
+
+    def _read(self):
+        while not self._over.is_set():
+            reply = self._send("read", "GET", self.path)
+            if reply.status == 200:
+                self.read_at.append(time.monotonic())
+            else:
+                self._is_trouble("read", reply)
+            time.sleep(0.02)
+
+    def _is_trouble(self, name, reply):
+        if reply.status == 503 and int(reply.headers.get("retry-after", "0")) > 0 and reply.error == "ServiceUnavailableException":
+            return True
+        self.failures.append(f"{name}: neither an answer nor 503 with Retry-After: {reply} {reply.headers}")
+        return False
+
+    def back_after(self, moment, seconds=30):
+        """Seconds from a moment until the first read that succeeded after it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if later := [at for at in self.read_at if at > moment]:
+                return later[0] - moment
+            time.sleep(0.01)
+        raise TimeoutError(f"no read succeeded within {seconds} s")
+
+    def is_durable(self, sql):
+        """Every accepted move is in the history, every other one at most once."""
+        known = {row[0] for row in sql("select token from idempotency")}
+        lost = [token for token in self.accepted if token not in known]
+        assert not lost, f"{len(lost)} of {len(self.accepted)} accepted moves are lost"
+        requested = int(sql(f"""
+            select count(*) from endpoint_history h join endpoint_detail e on e.id = h.endpoint
+            where e.runtime_id = '{self.runtime.id}' and e.name = '{self.endpoint}' and h.kind = 'requested'""")[0][0])
+        done = len([token for token in self.accepted + self.unknown if token in known])
+        assert requested == done, f"{requested} moves were made by {done} tokens"
+        return done
