@@ -89,7 +89,7 @@ public struct Provisioner: Sendable {
                 timeout: configuration.initializationTimeout - (context.clock.now() - started))
             return try await supervisor.status(sandboxID) ?? status
         } catch {
-            await remove(context, sandboxID)
+            _ = await remove(context, sandboxID, grace: configuration.failedGrace)
             guard let error = error as? SignalboxError, error.kind == .agentFailed else { throw error }
             throw SignalboxError.agentFailed(FailureSentence.bounded(error.message), context: error.context)
         }
@@ -148,18 +148,26 @@ public struct Provisioner: Sendable {
         }
     }
 
-    /// In a task of its own: a cancelled caller must not leave a sandbox behind.
-    private func remove(_ context: OperationContext, _ sandboxID: String) async {
-        await Task { [supervisor, configuration] in
-            do {
-                try await supervisor.stop(sandboxID, grace: configuration.failedGrace)
-                try await supervisor.forget(sandboxID)
-            } catch {
-                // The reconciler that compares sandboxes with sessions finds it.
-                context.logger.warning(
-                    "a sandbox that failed to start could not be removed",
-                    metadata: ["sandbox": "\(sandboxID)", "error": "\(error)"])
+    /// Ends a sandbox that belongs to no session, and forgets it. Tried for some seconds, while the supervisor is away:
+    /// a dead one's successor reaps what it left. False: it may be there until this server starts again.
+    public func remove(_ context: OperationContext, _ sandboxID: String, grace: Duration) async -> Bool {
+        // In a task of its own: a cancelled caller must not leave a sandbox behind.
+        await Task { [supervisor] in
+            for attempt in 1...Self.removalAttempts {
+                do {
+                    try await supervisor.stop(sandboxID, grace: grace)
+                    try await supervisor.forget(sandboxID)
+                    return true
+                } catch {
+                    context.logger.warning(
+                        "a sandbox that no session has could not be removed",
+                        metadata: ["sandbox": "\(sandboxID)", "attempt": "\(attempt)", "error": "\(error)"])
+                }
+                do { try await context.clock.sleep(for: .milliseconds(500)) } catch { return false }
             }
+            return false
         }.value
     }
+
+    private static let removalAttempts = 20
 }

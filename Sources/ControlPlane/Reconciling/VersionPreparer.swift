@@ -50,12 +50,15 @@ public struct SandboxPreparer: VersionPreparer {
     public func probe(_ c: OperationContext, _ version: VersionRecord) async throws {
         let sandboxID = Identifier.uuid()
         try await provisioner.start(c, version: version, sandboxID: sandboxID, labels: labels(version))
-        // In a task of its own: a lost lease cancels the probe, but must not leave its sandbox behind.
-        try await Task { [supervisor, grace] in
+        do {
             try await Failpoint.hit(.prepareProbed)
-            try await supervisor.stop(sandboxID, grace: grace)
-            try await supervisor.forget(sandboxID)
-        }.value
+        } catch {
+            _ = await provisioner.remove(c, sandboxID, grace: grace)
+            throw error
+        }
+        guard await provisioner.remove(c, sandboxID, grace: grace) else {
+            throw SignalboxError.unavailable("The probe's sandbox could not be removed.", context: sandboxID)
+        }
         try await Failpoint.hit(.prepareStopped)
     }
 
