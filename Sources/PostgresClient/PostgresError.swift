@@ -36,4 +36,17 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     public var isForeignKeyViolation: Bool { sqlState == "23503" }
     /// 40001 or 40P01: the transaction may simply be run again.
     public var isSerializationFailure: Bool { sqlState == "40001" || sqlState == "40P01" }
+
+    /// The same statement may succeed later: the database is away, slow, ending this session, or out of disk, memory or
+    /// connections.
+    ///
+    /// Classes 08 (connection), 40 (rolled back), 53 (disk, memory, connections) and 57 (shut down, cancelled by a timeout),
+    /// and read-only or lock errors, say nothing about the request itself.
+    public var isPassing: Bool {
+        switch kind {
+        case .away, .closed, .deadline: true
+        case .decoding: false
+        case .server: ["08", "40", "53", "57"].contains(sqlState.prefix(2)) || sqlState == "25006" || sqlState == "55P03"
+        }
+    }
 }

@@ -24,16 +24,10 @@ extension Store {
         case .decoding:
             return SignalboxError.internal(context)
         case .server:
-            if isPassing(error.sqlState) {
+            if error.isPassing {
                 return SignalboxError.unavailable("The database cannot serve the request now. Try again shortly.", context: context)
             }
             return SignalboxError.internal(context)
         }
-    }
-
-    /// Classes 08 (connection), 40 (rolled back), 53 (disk, memory, connections) and 57 (shut down,
-    /// cancelled by a timeout), and read-only or lock errors, say nothing about the request itself.
-    private static func isPassing(_ sqlState: String) -> Bool {
-        ["08", "40", "53", "57"].contains(sqlState.prefix(2)) || sqlState == "25006" || sqlState == "55P03"
     }
 }

@@ -132,7 +132,7 @@ public final class BundleCache: Sendable {
                     try result.get()
                 }
             }
-        } catch let error as PostgresError where error.kind != .server && error.kind != .decoding {
+        } catch let error as PostgresError where error.isPassing {
             throw SignalboxError.unavailable("The database is away; the bundle can't be read.", context: "\(error)")
         }
         guard length == artifact.size, hex(hash.finalize()) == artifact.sha256.lowercased() else {

@@ -47,14 +47,12 @@ public struct ObjectStore: Sendable {
         do {
             return try await body()
         } catch let error as PostgresError {
-            switch error.kind {
-            case .away, .deadline, .closed:
-                context.logger.warning("object storage: the database is away", metadata: ["error": "\(error)"])
-                throw ObjectError(.serviceUnavailable, "The object storage's database is away. Please try again.")
-            case .server, .decoding:
+            guard error.isPassing else {
                 context.logger.error("object storage: unexpected database error", metadata: ["error": "\(error)"])
                 throw ObjectError(.internalError, "We encountered an internal error. Please try again.")
             }
+            context.logger.warning("object storage: the database cannot serve now", metadata: ["error": "\(error)"])
+            throw ObjectError(.serviceUnavailable, "The object storage's database cannot serve now. Please try again.")
         }
     }
 }
