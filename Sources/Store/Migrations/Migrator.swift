@@ -9,6 +9,10 @@ public struct Migrator: Sendable {
     /// Any number, the same for all versions of the program. (Locks of endpoints end in byte 1.)
     static let lockKey: Int64 = 0x5349_474e_414c_4200
 
+    /// How many migrations a database may be ahead of a program that runs on it: during an upgrade old and new servers
+    /// share one, and the old ones must be able to start again. schema/README.md says what that asks of a migration.
+    static let tolerance = 1
+
     private let postgres: PostgresClient
     private let migrations: [Migration]
 
@@ -23,7 +27,7 @@ public struct Migrator: Sendable {
 
     /// Applies what is missing and returns the names of what it applied, such as `0001-foundation`.
     ///
-    /// Throws when the database is newer than this binary, or was migrated by other files.
+    /// Throws when the database is newer than this binary by more than `tolerance`, or was migrated by other files.
     @discardableResult
     public func migrate(_ c: OperationContext) async throws -> [String] {
         // Others may be at it, and a migration may rewrite a table.
@@ -31,7 +35,7 @@ public struct Migrator: Sendable {
         do {
             return try await postgres.transaction(isolation: .readCommitted, deadline: deadline) { tx in
                 try await tx.query("select pg_advisory_xact_lock($1)", [.int(Self.lockKey)], deadline: deadline)
-                let pending = try verify(try await applied(tx))
+                let pending = try verify(c, try await applied(tx))
                 for migration in pending {
                     try await tx.script(SQLScript(migration: Self.label(migration), text: migration.text))
                     try await tx.query(
@@ -46,11 +50,11 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// Throws unless the database has exactly the schema that this binary knows.
+    /// Throws unless this binary can run on the database's schema.
     public func check(_ c: OperationContext) async throws {
         do {
             let pending = try await postgres.transaction(isolation: .readCommitted, deadline: c.deadline) { tx in
-                try verify(try await applied(tx))
+                try verify(c, try await applied(tx))
             }
             guard pending.isEmpty else {
                 throw SignalboxError(
@@ -76,14 +80,20 @@ public struct Migrator: Sendable {
     }
 
     /// What is still to be done, or why nothing can be.
-    private func verify(_ applied: [Applied]) throws -> ArraySlice<Migration> {
-        for (index, row) in applied.enumerated() {
-            guard index < migrations.count else {
+    private func verify(_ c: OperationContext, _ applied: [Applied]) throws -> ArraySlice<Migration> {
+        if applied.count > migrations.count, let newest = applied.last {
+            guard applied.count <= migrations.count + Self.tolerance else {
                 throw SignalboxError(
                     .internal,
-                    "The database has migration \(Self.label(row.number, row.name)), which is newer than this program "
-                        + "(it knows \(migrations.count)). Run the newer program, or restore a backup from before the upgrade.")
+                    "The database has migration \(Self.label(newest.number, newest.name)), which is too new for this program: it "
+                        + "knows \(migrations.count), and works with \(Self.tolerance) more. Run a newer program, or restore a backup "
+                        + "from before the upgrade.")
             }
+            c.logger.notice(
+                "the database is ahead of this program, which an upgrade is the time for",
+                metadata: ["migration": "\(Self.label(newest.number, newest.name))"])
+        }
+        for (index, row) in applied.prefix(migrations.count).enumerated() {
             let known = migrations[index]
             guard row.number == known.number, row.checksum == known.checksumBytes else {
                 throw SignalboxError(
@@ -92,7 +102,7 @@ public struct Migrator: Sendable {
                         + "\(Self.label(known)). A migration never changes once it has run: use the program that made the database.")
             }
         }
-        return migrations[applied.count...]
+        return migrations.dropFirst(applied.count)
     }
 
     private static func label(_ migration: Migration) -> String { label(migration.number, migration.name) }
