@@ -87,6 +87,7 @@ public final class DataPlane: Sendable {
                     try await sessions.store.replicaHeartbeat($0, sessions.identity)
                     try await sessions.writeActivity($0)
                     try await sessions.stopRequested($0)
+                    try await sessions.endStrays($0)
                 }
             }
         }

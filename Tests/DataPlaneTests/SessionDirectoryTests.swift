@@ -55,6 +55,26 @@ import Testing
         #expect(fixture.directory.acquireReady(endpoint: 2, sessionID: sessionA) == nil)
     }
 
+    @Test func aSessionWhoseInsertionWasNotAnsweredIsEnded() async throws {
+        let fixture = Fixture()
+        let known = try await fixture.acquire("session-that-is-known-and-has-thirty-three-characters")
+        fixture.store.state.withLock { $0.losesAnswers = true }
+        await #expect(throws: SignalboxError.self) { _ = try await fixture.acquire() }
+        fixture.store.state.withLock { $0.losesAnswers = false }
+        #expect(fixture.store.live.count == 2)
+        try await fixture.directory.endStrays(fixture.context)
+        #expect(fixture.store.live.map(\.sandboxID) == [known.sandboxID])
+        // A statement may take effect late: looked for once more.
+        fixture.store.insert(sessionID: "late", sandboxID: "late", owner: fixture.identity)
+        fixture.time.advance(by: SessionDirectory.strayPatience)
+        try await fixture.directory.endStrays(fixture.context)
+        #expect(fixture.store.live.map(\.sandboxID) == [known.sandboxID])
+        // Then nothing is asked any more: adoption is what looks after other rows.
+        fixture.store.insert(sessionID: "later", sandboxID: "later", owner: fixture.identity)
+        try await fixture.directory.endStrays(fixture.context)
+        #expect(fixture.store.live.count == 2)
+    }
+
     @Test func failedStartTellsEveryCallerAndTheNextCallTriesAgain() async throws {
         let fixture = Fixture()
         fixture.host.state.withLock { $0.startError = .agentFailed("the agent exited with code 3") }

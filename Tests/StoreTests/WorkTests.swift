@@ -30,6 +30,20 @@ struct WorkTests {
         }
     }
 
+    @Test func whatWasClaimedWithoutAnAnswerIsTakenBack() async throws {
+        try await withStore { store in
+            for subject in ["1", "2"] { try await store.workEnqueue(c, kind: "endpoint", subject: subject) }
+            let known = try #require(try await store.workClaim(c, kinds: kinds, holder: "a", lease: .seconds(60)).first)
+            // As if the connection had broken after the commit.
+            let lost = try #require(try await store.workClaim(c, kinds: kinds, holder: "a", lease: .seconds(60)).first)
+            let inHand = [known.fencingToken]
+            #expect(try await store.workClaim(c, kinds: kinds, holder: "b", lease: .seconds(60), limit: 9, inHand: []).isEmpty)
+            let again = try await store.workClaim(c, kinds: kinds, holder: "a", lease: .seconds(60), limit: 9, inHand: inHand)
+            #expect(again.map(\.id) == [lost.id])
+            await #expect(throws: LeaseLost.self) { try await store.workComplete(c, lost) }
+        }
+    }
+
     @Test func aPieceAskedForWhileItIsDoneIsDoneAgain() async throws {
         try await withStore { store in
             try await store.workEnqueue(c, kind: "endpoint", subject: "1")

@@ -21,6 +21,8 @@ struct Lane: Sendable {
 
     /// However little is heard, the table is looked at this often.
     static let longestPause: Duration = .seconds(5)
+    /// Between claims that fail: what was waiting goes on soon after the database is back.
+    static let pauseWhileAway: Duration = .milliseconds(500)
 
     private var kinds: [String] { reconcilers.keys.map(\.rawValue) }
 
@@ -29,28 +31,34 @@ struct Lane: Sendable {
         await withDiscardingTaskGroup { group in
             let slots = Slots(width)
             while !Task.isCancelled {
-                let items = await claim(upTo: slots.free)
-                for item in items {
-                    slots.take()
+                let items = await claim(slots)
+                for item in items ?? [] {
+                    slots.take(item)
                     group.addTask {
                         await work(item)
-                        slots.give()
+                        slots.give(item)
                         wakeSignal.wake()
                     }
                 }
-                if items.isEmpty { await wakeSignal.wait(atMost: await pause(), clock: clock) }
+                if items?.isEmpty != false {
+                    let pause = items == nil ? Self.pauseWhileAway : await pause()
+                    await wakeSignal.wait(atMost: pause, clock: clock)
+                }
             }
         }
     }
 
-    private func claim(upTo free: Int) async -> [WorkItem] {
+    /// nil: the database did not say.
+    private func claim(_ slots: Slots) async -> [WorkItem]? {
+        let free = slots.free
         guard free > 0 else { return [] }
         do {
-            return try await store.workClaim(context(), kinds: kinds, holder: holder, lease: lease, limit: free)
+            return try await store.workClaim(
+                context(), kinds: kinds, holder: holder, lease: lease, limit: free, inHand: slots.inHand)
         } catch {
-            // The pause below is the back-off; while the database is away this is the usual answer.
+            // While the database is away this is the usual answer.
             logger.debug("no work could be claimed", metadata: ["lane": "\(name)", "error": "\(error)"])
-            return []
+            return nil
         }
     }
 

@@ -1,12 +1,16 @@
+import Store
 import Synchronization
 
-/// Counts what is being done at a time.
+/// What is being done at a time, and how much more may be.
 final class Slots: Sendable {
-    private let count: Mutex<Int>
+    private let width: Int
+    private let tokens = Mutex<Set<Int64>>([])
 
-    init(_ count: Int) { self.count = Mutex(count) }
+    init(_ width: Int) { self.width = width }
 
-    var free: Int { count.withLock { $0 } }
-    func take() { count.withLock { $0 -= 1 } }
-    func give() { count.withLock { $0 += 1 } }
+    var free: Int { width - tokens.withLock { $0.count } }
+    /// Fencing tokens of the claims that are being worked on.
+    var inHand: [Int64] { tokens.withLock { Array($0) } }
+    func take(_ item: WorkItem) { tokens.withLock { _ = $0.insert(item.fencingToken) } }
+    func give(_ item: WorkItem) { tokens.withLock { _ = $0.remove(item.fencingToken) } }
 }

@@ -23,11 +23,15 @@ public final class SessionDirectory: Sendable {
         var sandboxes: [String: Session] = [:]
         /// Ends that the database has not taken yet.
         var unwrittenEnds: [(row: Int64, reason: String)] = []
+        /// Until then the database may have rows in our name that nobody here knows of (`endStrays`).
+        var straysUntil: ContinuousClock.Instant?
         var isClosing = false
     }
 
     /// Seconds without a heartbeat after which a replica counts as gone.
     static let heartbeatPatience = 30.0
+    /// Longer than the database goes on with a statement that nobody waits for any more.
+    static let strayPatience: Duration = .seconds(30)
 
     let state = Mutex(State())
     let store: any SessionStore
@@ -199,9 +203,7 @@ public final class SessionDirectory: Sendable {
         // How long another's session may take to come up or to go before its row counts as left behind.
         let patience = clock.now().advanced(by: .seconds(30))
         while true {
-            let opening = try await store.sessionOpen(
-                context, endpoint: key.endpoint, sessionID: key.sessionID, sandboxID: Identifier.uuid(), owner: identity,
-                limit: limit)
+            let opening = try await sessionOpen(context, key)
             guard let opening else { throw SignalboxError.notFound("no such endpoint") }
             if opening.isNew { return .live(start(context, route, opening)) }
 
@@ -230,6 +232,20 @@ public final class SessionDirectory: Sendable {
                 throw SignalboxError(.retryableConflict, "Session operation in progress, please retry")
             }
             try await clock.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private func sessionOpen(_ context: OperationContext, _ key: Session.Key) async throws -> SessionOpening? {
+        do {
+            return try await store.sessionOpen(
+                context, endpoint: key.endpoint, sessionID: key.sessionID, sandboxID: Identifier.uuid(), owner: identity, limit: limit)
+        } catch {
+            // The row may have been committed while the answer was lost, or be yet.
+            if case .unavailable = (error as? SignalboxError)?.kind {
+                let until = clock.now().advanced(by: Self.strayPatience)
+                state.withLock { $0.straysUntil = until }
+            }
+            throw error
         }
     }
 

@@ -19,22 +19,26 @@ extension Store {
     }
 
     /// Takes up to `limit` due pieces of work that nobody holds. Rivals never get the same one.
+    ///
+    /// - Parameter inHand: fencing tokens of what this holder is doing. What else is held in its name is taken, too: it was
+    ///   claimed by a statement that was committed while its answer was lost, and nobody does it. nil: nothing is assumed.
     public func workClaim(
-        _ c: OperationContext, kinds: [String], holder: String, lease: Duration, limit: Int = 1
+        _ c: OperationContext, kinds: [String], holder: String, lease: Duration, limit: Int = 1, inHand: [Int64]? = nil
     ) async throws -> [WorkItem] {
         let result = try await run(
             c,
             """
             with due as (
                 select id from work
-                where kind = any($1) and due_at <= clock_timestamp() and (lease_until is null or lease_until <= clock_timestamp())
+                where kind = any($1) and due_at <= clock_timestamp() and (lease_until is null or lease_until <= clock_timestamp()
+                    or (holder = $3 and $5::bigint[] is not null and fencing_token <> all($5::bigint[])))
                 order by due_at limit $2 for update skip locked
             )
             update work w set holder = $3, lease_until = clock_timestamp() + $4 * interval '1 millisecond',
                 fencing_token = nextval('work_fencing_token'), claimed = w.requested, attempts = w.attempts + 1
             from due where w.id = due.id
             returning w.id, w.kind, w.subject, w.holder, w.fencing_token, w.attempts, w.last_error
-            """, [.textArray(kinds), .int(limit), .text(holder), .milliseconds(lease)])
+            """, [.textArray(kinds), .int(limit), .text(holder), .milliseconds(lease), inHand.map { .intArray($0) } ?? .null])
         return try decoding { try result.rows.map(WorkItem.init) }
     }
 
@@ -103,15 +107,19 @@ extension Store {
         if result.affectedRows == 0 { throw LeaseLost(kind: item.kind, subject: item.subject) }
     }
 
-    /// At start and at stop: what this holder held is free again, and its late writes are refused.
+    /// At start and at stop: what this holder held is free again, its late writes are refused, and the others are told.
     @discardableResult
     public func workReleaseAll(_ c: OperationContext, holder: String) async throws -> Int {
-        try await run(
+        let result = try await run(
             c,
             """
-            update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token') where holder = $1
-            """, [.text(holder)]
-        ).affectedRows
+            with freed as (
+                update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token') where holder = $1
+                returning kind
+            )
+            select count(*) as freed, pg_notify('signalbox_work', kind) from freed group by kind
+            """, [.text(holder)])
+        return try decoding { try result.rows.reduce(0) { try $0 + $1.number("freed") } }
     }
 
     /// How long until some work can be claimed, zero when one can be now; nil: there is none.

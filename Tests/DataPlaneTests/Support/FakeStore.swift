@@ -17,6 +17,8 @@ final class FakeStore: RouteSource, SessionStore {
         var ended: [Int64: String] = [:]
         var fetches = 0
         var isAway = false
+        /// Sessions are inserted, but the caller hears that the database is away.
+        var losesAnswers = false
         var silence: Double? = 0
     }
 
@@ -118,6 +120,7 @@ final class FakeStore: RouteSource, SessionStore {
         if let existing { return SessionOpening(session: existing, version: Self.version(existing.version), isNew: false) }
         guard count < limit else { throw SignalboxError.quotaExceeded("maxVms limit exceeded for account \(context.account)") }
         let record = insert(endpoint: endpoint, sessionID: sessionID, sandboxID: sandboxID, owner: owner, version: live)
+        if state.withLock({ $0.losesAnswers }) { throw SignalboxError.unavailable("The database is away.") }
         return SessionOpening(session: record, version: Self.version(live), isNew: true)
     }
 
