@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clients import settled_runtime
+from failpoints import Failpoints
 from processes import is_alive, wait_for
 from runtimes import Workshop, session_id
 
@@ -106,3 +107,21 @@ def eventually_nothing(runtime, session):
         runtime.invoke(session=session)
     except Exception:  # noqa: BLE001 - cut by the kill
         pass
+
+
+@pytest.mark.parametrize("action", ["kill", "error", "stall:5"])
+def test_between_pull_and_pin(another_server, scratch, images, action):
+    """The failpoint that archives never reach: the image is there, the version doesn't say so yet."""
+    failpoints = Failpoints(f"{scratch}/pulled-{action[:4]}")
+    server = another_server(*failpoints.arguments, keeps_sandboxes=True, environment=failpoints.environment)
+    workshop = Workshop(server.clients, images)
+    failpoints.arm("prepare.pulled", action)
+    made = workshop.create(environment={"AGENT_VERSION": "1"})
+    wait_for(lambda: failpoints.triggered("prepare.pulled"), 60, "prepare.pulled was not reached")
+    if action == "kill":
+        server.process.wait(10)
+        server.start()
+    runtime = settled_runtime(workshop.control, made["agentRuntimeId"], 60)
+    assert runtime["status"] == "READY", runtime
+    workshop.close()
+    wait_for(lambda: not images.engine.containers(), 30, lambda: f"left: {images.engine.containers()}")

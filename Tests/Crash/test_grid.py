@@ -111,3 +111,12 @@ def test_cell(results, cell):
     result = results.get(cell, "it was not tried: see the output")
     assert isinstance(result, float), result
     assert result < 30, f"it took {result:.1f} s to settle"
+
+
+def test_published():
+    """docs/reliability.md shows these cells and no others."""
+    page = (places.ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")]
+    (header,) = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| place ")]
+    shown = {(operation, row[0].strip("`")) for row in rows for operation, cell in zip(header[2:], row[2:]) if cell != "–"}
+    assert shown == {(operation, place) for operation, place, _ in CELLS}

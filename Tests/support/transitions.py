@@ -19,7 +19,7 @@ def observe(sql):
     for what, (table, key) in _OBSERVED.items():
         live = "new.live_version" if what == "endpoint" else "null"
         sql(f"""
-            create function observe_{what}() returns trigger language plpgsql as $$
+            create function observe_{what}() returns trigger language plpgsql security definer as $$
             begin
                 if tg_op = 'INSERT' then
                     insert into observed (what, subject, before, after) values ('{what}', new.{key}, null, new.status);

@@ -7,34 +7,38 @@ import threading
 import time
 import uuid
 
+from processes import wait_for
 from runtimes import session_id
-from signing import SESSION, invocation_target
+from signing import SESSION, invocation_target, stop_target
 
 #: Seconds that no request may take, whatever has happened.
 LONGEST = 15
 
 
 class Load:
-    """Callers that go on until they are told to stop: warm invocations, moves of an endpoint, reads.
+    """Callers that go on until they are told to stop: warm invocations, new sessions, moves of an endpoint, reads.
 
     Warm invocations always succeed. Anything else succeeds or gets a 503 with Retry-After, and never hangs. Each move has a
     token of its own; whether it was accepted is remembered.
     """
 
-    def __init__(self, server, runtime, endpoint="prod", invocations=True):
+    def __init__(self, server, runtime, sql, endpoint="prod"):
         self.server, self.runtime, self.endpoint = server, runtime, endpoint
+        self.sql = sql
         self.path = f"/runtimes/{runtime.id}/runtime-endpoints/{endpoint}/"
         self.counts = collections.Counter()
         self.failures = []
         self.slowest = collections.defaultdict(float)
+        self.cold = set()
         #: Moments of successful reads, for measuring how soon service is back.
         self.read_at = []
         self.accepted, self.unknown = [], []
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._guard, args=(work,)) for work in (
-            *([self._invoke] * 2 if invocations else []), self._move, self._read)]
+            self._invoke, self._invoke, self._open, self._move, self._read)]
 
     def __enter__(self):
+        self._before = self._requested()
         for thread in self._threads:
             thread.start()
         return self
@@ -79,6 +83,22 @@ class Load:
                 return self.failures.append(f"a warm session changed: {first}, {reply.json}, {calls}")
             time.sleep(0.02)
 
+    def _open(self):
+        """A session of its own each time, which is stopped when it is known to be there."""
+        while not self._over.is_set():
+            session = session_id()
+            self.cold.add(session)
+            headers = [(SESSION, session), ("Content-Type", "application/json")]
+            reply = self._send("open", "POST", invocation_target(self.runtime.arn, self.endpoint), b"{}", headers)
+            while reply.status == 200:
+                stopped = self._send("stop", "POST", stop_target(self.runtime.arn, self.endpoint), b"{}", [(SESSION, session)])
+                if stopped.status in (200, 404) or not self._is_trouble("stop", stopped):
+                    break
+                time.sleep(0.1)
+            else:
+                self._is_trouble("open", reply)
+            time.sleep(0.1)
+
     def _move(self):
         for number in itertools.count():
             if self._over.is_set():
@@ -116,14 +136,24 @@ class Load:
             time.sleep(0.01)
         raise TimeoutError(f"no read succeeded within {seconds} s")
 
-    def is_durable(self, sql):
-        """Every accepted move is in the history, every other one at most once."""
-        known = {row[0] for row in sql("select token from idempotency")}
+    def is_durable(self):
+        """Every accepted move is in the history, every other one at most once. Before anything else moves the endpoint."""
+        known = {row[0] for row in self.sql("select token from idempotency")}
         lost = [token for token in self.accepted if token not in known]
         assert not lost, f"{len(lost)} of {len(self.accepted)} accepted moves are lost"
-        requested = int(sql(f"""
-            select count(*) from endpoint_history h join endpoint_detail e on e.id = h.endpoint
-            where e.runtime_id = '{self.runtime.id}' and e.name = '{self.endpoint}' and h.kind = 'requested'""")[0][0])
+        requested = self._requested() - self._before
         done = len([token for token in self.accepted + self.unknown if token in known])
         assert requested == done, f"{requested} moves were made by {done} tokens"
         return done
+
+    def leaves_no_session(self, seconds=40):
+        """Sessions that were stopped, or whose caller heard that the database is away, are gone without anybody's doing."""
+        def left():
+            return {row[0] for row in self.sql("select session_id from session")} & self.cold
+
+        wait_for(lambda: not left(), seconds, lambda: f"sessions are left: {left()}")
+
+    def _requested(self):
+        return int(self.sql(f"""
+            select count(*) from endpoint_history
+            where runtime_id = '{self.runtime.id}' and endpoint_name = '{self.endpoint}' and kind = 'requested'""")[0][0])
