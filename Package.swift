@@ -134,7 +134,7 @@ let package = Package(
         .executableTarget(
             name: "SupervisorFixture", dependencies: ["Sandboxing", logging], path: "Tests/SupervisorFixture",
             swiftSettings: settings),
-        tests("AccessTests", ["Access", "Platform", "SigV4", "Store", "TestSupport"]),
+        tests("AccessTests", ["Access", "AgentCoreModel", "Platform", "SigV4", "Store", "TestSupport"]),
         tests("ProvisioningTests", ["Provisioning", "TestSupport"]),
         tests(
             "ControlPlaneTests",

@@ -141,8 +141,8 @@ public final class Authenticator: Sendable {
         if let session = claim.session?.entry {
             // The key's role may have changed since.
             guard let role = principal.role.narrowed(to: session.role) else { throw SigV4Error.unrecognizedClient.signalboxError }
+            principal.keyRole = principal.role
             principal.role = role
-            principal.isTemporary = true
         }
         return Authenticated(principal: principal, region: key.scope.region, key: key, signature: signature)
     }

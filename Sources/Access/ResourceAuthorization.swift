@@ -48,13 +48,24 @@ extension OperationContext {
     private func require(
         _ action: PolicyAction, on resource: GuardedResource, hidden: () -> SignalboxError
     ) throws(SignalboxError) {
-        let roleAllows = principal.role.allows(action.permission)
         // By far the most frequent case needs nothing else.
-        if roleAllows, resource.policies.isEmpty, principal.account == resource.owner { return }
+        if resource.policies.isEmpty, principal.account == resource.owner, principal.role.allows(action.permission) { return }
+        try judge(action, on: resource, as: principal, hidden)
+        // A lesser role must not be a way around what a policy says of the key's own.
+        guard let keyRole = principal.keyRole, keyRole != principal.role else { return }
+        var full = principal
+        full.role = keyRole
+        try judge(action, on: resource, as: full, hidden)
+    }
+
+    private func judge(
+        _ action: PolicyAction, on resource: GuardedResource, as principal: Principal, _ hidden: () -> SignalboxError
+    ) throws(SignalboxError) {
         let context = PolicyContext(
             principal: principal, region: region, sourceIP: sourceAddress.flatMap { IPAddress($0) }, now: WireTimestamp(clock.date()))
         switch PolicyEvaluator.decide(
-            action, policies: resource.policies, owner: resource.owner, roleAllows: roleAllows, context: context)
+            action, policies: resource.policies, owner: resource.owner, roleAllows: principal.role.allows(action.permission),
+            context: context)
         {
         case .allowed: return
         case .denied:

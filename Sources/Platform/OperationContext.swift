@@ -8,8 +8,11 @@ public struct Principal: Sendable, Equatable {
     /// The access key's id, or `signalbox` for the server's own work.
     public var accessKeyID: String
     public var role: Role
-    /// Whether temporary credentials of that key were used.
-    public var isTemporary: Bool
+    /// The key's own role, when temporary credentials of it were used; `role` is that one or a lesser.
+    public var keyRole: Role?
+
+    /// Whether temporary credentials were used.
+    public var isTemporary: Bool { keyRole != nil }
 
     public enum Role: String, Sendable, Codable, CaseIterable, Comparable {
         case admin, `operator`, invoker, viewer
@@ -27,8 +30,8 @@ public struct Principal: Sendable, Equatable {
         }
     }
 
-    public init(account: String, accessKeyID: String, role: Role, isTemporary: Bool = false) {
-        self.isTemporary = isTemporary
+    public init(account: String, accessKeyID: String, role: Role, keyRole: Role? = nil) {
+        self.keyRole = keyRole
         self.account = account
         self.accessKeyID = accessKeyID
         self.role = role

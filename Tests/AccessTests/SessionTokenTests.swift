@@ -1,3 +1,4 @@
+import AgentCoreModel
 import Foundation
 import Platform
 import SigV4
@@ -45,7 +46,7 @@ struct SessionTokenTests {
         #expect(session.accessKeyID.hasPrefix("ASIA") && session.accessKeyID.count == 20)
         for _ in 0..<2 {
             let caller = try await bureau.authenticate(session).principal
-            #expect(caller == Principal(account: TestTenant.account, accessKeyID: "AKIATEST", role: .admin, isTemporary: true))
+            #expect(caller == Principal(account: TestTenant.account, accessKeyID: "AKIATEST", role: .admin, keyRole: .admin))
         }
         #expect(bureau.keys.fetches == ["AKIATEST"])
         #expect(!"\(session)".contains(session.secret))
@@ -143,9 +144,51 @@ struct SessionTokenTests {
 
     @Test func sessionsMakeNoSessions() throws {
         let bureau = try Bureau()
-        let temporary = Principal(account: TestTenant.account, accessKeyID: "AKIATEST", role: .admin, isTemporary: true)
+        let temporary = Principal(account: TestTenant.account, accessKeyID: "AKIATEST", role: .admin, keyRole: .admin)
         #expect { try bureau.authenticator.makeSession(temporary, role: nil, seconds: 900) } throws: {
             ($0 as? SignalboxError)?.kind == .accessDenied
         }
+    }
+}
+
+/// Policies that name roles, and callers who put a lesser one on.
+struct NarrowedRoleTests {
+    private func refusal(
+        _ effect: String, _ named: Principal.Role, of owner: String, by role: Principal.Role, _ keyRole: Principal.Role?
+    )
+        -> SignalboxError.Kind?
+    {
+        let policy = PolicyDocument(
+            stored: #"""
+                {"Version": "2012-10-17", "Statement": [{"Effect": "\#(effect)", "Action": "bedrock-agentcore:InvokeAgentRuntime",
+                "Principal": {"AWS": "arn:aws:iam::\#(TestTenant.account):role/\#(named.rawValue)"},
+                "Resource": "arn:aws:bedrock-agentcore:us-east-1:\#(owner):runtime/a-0123456789"}]}
+                """#)
+        var context = OperationContext.test()
+        context.principal = Principal(account: TestTenant.account, accessKeyID: "AKIATEST", role: role, keyRole: keyRole)
+        let resource = GuardedResource(
+            owner: owner, arn: "arn", policies: ResourcePolicies(runtime: policy, endpoint: nil, hasEndpoint: false))
+        do throws(SignalboxError) {
+            try context.require(.invokeAgentRuntime, on: resource, hidden: .notFound("hidden"))
+        } catch {
+            return error.kind
+        }
+        return nil
+    }
+
+    @Test func aLesserRoleIsNoWayAroundADeny() {
+        let own = TestTenant.account
+        #expect(refusal("Deny", .operator, of: own, by: .operator, nil) == .accessDenied)
+        #expect(refusal("Deny", .operator, of: own, by: .invoker, .operator) == .accessDenied)
+        #expect(refusal("Deny", .operator, of: own, by: .invoker, nil) == nil)
+        #expect(refusal("Deny", .viewer, of: own, by: .invoker, .operator) == nil)
+    }
+
+    @Test func norAWayIntoAnAllow() {
+        let other = TestTenant.otherAccount
+        #expect(refusal("Allow", .invoker, of: other, by: .invoker, nil) == nil)
+        #expect(refusal("Allow", .invoker, of: other, by: .invoker, .invoker) == nil)
+        #expect(refusal("Allow", .invoker, of: other, by: .invoker, .operator) == .notFound)
+        #expect(refusal("Allow", .operator, of: other, by: .invoker, .operator) == .notFound)
     }
 }

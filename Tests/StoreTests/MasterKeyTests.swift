@@ -118,6 +118,21 @@ struct MasterKeyTests {
         }
     }
 
+    /// As a release left it that knew of one key only.
+    @Test func whatIsThereSaysWhichKeyIsCurrent() async throws {
+        try await TestDatabase.with(.store) { database in
+            try await database.withClient { client in
+                let (home, stranger) = (Home(), Home())
+                let store = Store(postgres: client, secrets: try home.box())
+                _ = try await store.accessKeyCreate(c, account: TestTenant.account, role: .viewer)
+                let lost = Store(postgres: client, secrets: try stranger.box())
+                await #expect { try await lost.masterKeySync(c) } throws: { "\($0)".contains(store.secrets.keyID) }
+                try await store.masterKeySync(c)
+                #expect(try await store.masterKeyList(c).map(\.id) == [store.secrets.keyID])
+            }
+        }
+    }
+
     @Test func aHomeWithoutTheCurrentKeyIsRefused() async throws {
         try await TestDatabase.with(.store) { database in
             try await database.withClient { client in

@@ -40,7 +40,8 @@ public struct MasterKeyHolder: Sendable, Equatable {
 
 extension Store {
     /// Brings this process's keys in line with the database: reads the files again, seals with the key that is the
-    /// current one, and says which keys are here. A database without a current key takes this process's.
+    /// current one, and says which keys are here. A database that names no current key
+    /// takes the one that its newest access key is sealed with, an empty one this process's.
     ///
     /// - Parameter replica: nil: of a command.
     /// - Throws: `.internal` that names the current key when its file is not here; sealing goes on as before.
@@ -48,7 +49,8 @@ extension Store {
         _ = try await run(
             c,
             """
-            insert into master_key (key_id, current_at) select $1, now()
+            insert into master_key (key_id, current_at)
+            select coalesce((select secret_key_id from access_key order by id desc limit 1), $1), now()
             where not exists (select from master_key where current_at is not null and replaced_at is null)
             on conflict do nothing
             """, [.text(secrets.keyID)])
