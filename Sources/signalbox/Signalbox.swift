@@ -24,10 +24,12 @@ struct Signalbox: AsyncParsableCommand {
             CommandGroup(
                 name: "Server",
                 subcommands: [
-                    DevCommand.self, ServeCommand.self, SuperviseCommand.self, MigrateCommand.self, KeyCommand.self,
-                    HealthCommand.self, StatusCommand.self, AuditCommand.self,
+                    DevCommand.self, ServeCommand.self, SuperviseCommand.self, MigrateCommand.self, AccountCommand.self, KeyCommand.self,
+                    MasterKeyCommand.self, HealthCommand.self, StatusCommand.self, AuditCommand.self,
                 ]),
-            CommandGroup(name: "Configuration", subcommands: [EnvCommand.self, ConfigurationCommand.self, OpenAPICommand.self]),
+            CommandGroup(
+                name: "Configuration",
+                subcommands: [EnvCommand.self, PresignCommand.self, ConfigurationCommand.self, OpenAPICommand.self]),
         ])
 }
 

@@ -42,6 +42,13 @@ ROUTES = [
     ("GET", "/_signalbox/v1/status"),
     ("GET", "/_signalbox/v1/audit"),
     ("GET", "/_signalbox/v1/audit/sessions/8f14e45f-ceea-467f-9b5a-1c9f4a1d2b3c"),
+    ("GET", "/_signalbox/v1/keys"),
+    ("POST", "/_signalbox/v1/keys"),
+    ("POST", "/_signalbox/v1/keys/AKIAIOSFODNN7EXAMPLE/disable"),
+    ("POST", "/_signalbox/v1/keys/AKIAIOSFODNN7EXAMPLE/enable"),
+    ("POST", "/_signalbox/v1/keys/AKIAIOSFODNN7EXAMPLE/rotate"),
+    ("DELETE", "/_signalbox/v1/keys/AKIAIOSFODNN7EXAMPLE"),
+    ("POST", "/_signalbox/v1/session-tokens"),
 ]
 
 

@@ -22,8 +22,13 @@ struct ListenAddress: Sendable, Equatable {
     }
 
     /// Base URL that a client on this host can use: a wildcard address becomes loopback.
-    var url: String {
+    var url: String { url("http") }
+
+    /// Whether nobody outside this host can connect.
+    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
+    func url(_ scheme: String) -> String {
         let reachable = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
-        return reachable.contains(":") ? "http://[\(reachable)]:\(port)" : "http://\(reachable):\(port)"
+        return reachable.contains(":") ? "\(scheme)://[\(reachable)]:\(port)" : "\(scheme)://\(reachable):\(port)"
     }
 }

@@ -15,7 +15,7 @@ import Foundation
 
 /// Options that stand for settings. None has a default of its own: absence lets the environment and
 /// the file speak.
-protocol SettingOptions: ParsableArguments {
+protocol SettingOptions: ParsableArguments, Sendable {
     /// Values given on the command line, by setting key.
     var flags: [String: ConfigValue] { get }
 }
@@ -101,8 +101,36 @@ struct ServerOptions: SettingOptions {
 
     @Option(help: ArgumentHelp("Days that the audit trail is kept, 0 for ever.", valueName: "days"))
     var auditRetention: Int?
+
     @Option(help: ArgumentHelp("Seconds after which the work of a silent server is another's.", valueName: "seconds"))
     var workLease: Int?
+
+    @Option(help: ArgumentHelp("PEM file with the listener's certificate.", valueName: "file"), completion: .file())
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("PEM file with the certificate's private key.", valueName: "file"), completion: .file())
+    var tlsKey: String?
+
+    @Flag(inversion: .prefixedNo, help: "Listen on other addresses than loopback without TLS, too.")
+    var allowPlaintext: Bool?
+
+    @Option(help: ArgumentHelp("Requests per second and account: InvokeAgentRuntime=200,Get*=50/100, or aws.", valueName: "rules"))
+    var throttle: String?
+
+    @Option(help: ArgumentHelp("Runtimes of an account in a region.", valueName: "count"))
+    var maximumRuntimes: Int?
+
+    @Option(help: ArgumentHelp("Versions of a runtime.", valueName: "count"))
+    var maximumVersions: Int?
+
+    @Option(help: ArgumentHelp("Endpoints of a runtime.", valueName: "count"))
+    var maximumEndpoints: Int?
+
+    @Option(help: ArgumentHelp("Live sessions of an account in a region, on all servers together.", valueName: "count"))
+    var maximumAccountSessions: Int?
+
+    @Option(help: ArgumentHelp("MiB of request bodies that may wait on disk to be verified.", valueName: "MiB"))
+    var maximumSpool: Int?
 
     @Flag(inversion: .prefixedNo, help: "Take only images of Amazon ECR, as AWS does.")
     var strictImageUri: Bool?
@@ -121,17 +149,22 @@ struct ServerOptions: SettingOptions {
     var readyFile: String?
 
     var flags: [String: ConfigValue] {
-        var flags: [String: ConfigValue] = .flags([(.listen, listen), (.codeImage, codeImage), (.metricsListen, metricsListen)])
+        var flags: [String: ConfigValue] = .flags([
+            (.listen, listen), (.codeImage, codeImage), (.metricsListen, metricsListen), (.tlsCertificate, tlsCertificate),
+            (.tlsKey, tlsKey), (.throttle, throttle),
+        ])
         let numbers: [(Setting, Int?)] = [
             (.maximumSessions, maximumSessions), (.agentStartTimeout, agentStartTimeout), (.shutdownGrace, shutdownGrace),
-            (.drainDelay, drainDelay), (.auditRetention, auditRetention),
-            (.workLease, workLease),
+            (.drainDelay, drainDelay), (.auditRetention, auditRetention), (.workLease, workLease),
+            (.maximumRuntimes, maximumRuntimes), (.maximumVersions, maximumVersions), (.maximumEndpoints, maximumEndpoints),
+            (.maximumAccountSessions, maximumAccountSessions), (.maximumSpool, maximumSpool),
         ]
         for (setting, value) in numbers {
             if let value { flags[setting.key] = ConfigValue(.int(value), isSecret: false) }
         }
         if let accessLog { flags[Setting.accessLog.key] = ConfigValue(.bool(accessLog), isSecret: false) }
         if let strictImageUri { flags[Setting.strictImageUri.key] = ConfigValue(.bool(strictImageUri), isSecret: false) }
+        if let allowPlaintext { flags[Setting.allowPlaintext.key] = ConfigValue(.bool(allowPlaintext), isSecret: false) }
         if let allowFailpoints {
             flags[Setting.allowFailpoints.key] = ConfigValue(.bool(allowFailpoints), isSecret: false)
         }

@@ -88,6 +88,35 @@ extension Setting {
     static let workLease = Setting(
         key: "workLease", kind: .integer(1...3600), fallback: "30",
         meaning: "Seconds after which the work of a server that fell silent is another's. One that starts again goes on at once.")
+    static let tlsCertificate = Setting(
+        key: "tlsCertificate", kind: .text, fallback: "none: plain HTTP",
+        meaning: "PEM file with the listener's certificate, then those between it and its authority. A changed file is read "
+            + "within seconds, and on SIGHUP; connections that are open go on.")
+    static let tlsKey = Setting(
+        key: "tlsKey", kind: .text, fallback: "none", meaning: "PEM file with the certificate's private key.")
+    static let allowPlaintext = Setting(
+        key: "allowPlaintext", kind: .boolean, fallback: "false",
+        meaning: "Lets a server without TLS listen on other addresses than loopback: behind a proxy, or in a container whose "
+            + "port is published on loopback.")
+    static let throttle = Setting(
+        key: "throttle", kind: .text, fallback: "none",
+        meaning: "Requests per second and account, as OPERATION=RATE or OPERATION=RATE/BURST, separated by commas: "
+            + "InvokeAgentRuntime=200,Get*=50/100. aws stands for the service's own numbers. One more gets a 429. Every server "
+            + "counts for itself.")
+    static let maximumRuntimes = Setting(
+        key: "maximumRuntimes", kind: .integer(1...1_000_000), fallback: "1000",
+        meaning: "Runtimes of an account in a region. The next one gets a 402, here and below.")
+    static let maximumVersions = Setting(
+        key: "maximumVersions", kind: .integer(1...99_999), fallback: "1000", meaning: "Versions of a runtime.")
+    static let maximumEndpoints = Setting(
+        key: "maximumEndpoints", kind: .integer(1...100_000), fallback: "100", meaning: "Endpoints of a runtime, DEFAULT included.")
+    static let maximumAccountSessions = Setting(
+        key: "maximumAccountSessions", kind: .integer(1...1_000_000), fallback: "none",
+        meaning: "Live sessions of an account in a region, on all servers together.")
+    static let maximumSpool = Setting(
+        key: "maximumSpool", kind: .integer(1...1_000_000), fallback: "8192",
+        meaning: "MiB of request bodies that may wait in the home until they are verified, all together. Beyond, requests get "
+            + "a 503. Bodies of up to 64 KiB wait in memory.")
     static let dockerHost = Setting(
         key: "dockerHost", kind: .text, fallback: "DOCKER_HOST, or the socket of Docker or Podman that answers",
         meaning: "Container engine for agents that are images: unix:///PATH, tcp://HOST:PORT (TLS by DOCKER_CERT_PATH), or off.")
@@ -139,8 +168,9 @@ extension Setting {
     /// The table.
     static let all: [Setting] = [
         config, home, listen, databaseURL, databasePasswordFile, supervisorSocket, serverUser, maximumSessions,
-        agentStartTimeout, shutdownGrace, workLease, drainDelay, metricsListen, accessLog, auditRetention, dockerHost, containerRuntime,
-        maximumImageSize, strictImageUri, codeImage,
+        agentStartTimeout, shutdownGrace, drainDelay, workLease, tlsCertificate, tlsKey, allowPlaintext, throttle, maximumRuntimes,
+        maximumVersions, maximumEndpoints, maximumAccountSessions, maximumSpool, metricsListen, accessLog, auditRetention, dockerHost,
+        containerRuntime, maximumImageSize, strictImageUri, codeImage,
         sandboxNetwork, sandboxSubnet, sandboxDenied, sandboxDNS, logLevel, logFormat, output, allowFailpoints, failpoints,
     ]
 }

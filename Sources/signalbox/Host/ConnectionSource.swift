@@ -18,13 +18,15 @@ enum ConnectionSource {
                         + #"try: eval "$(signalbox env)""#)
             }
             let key = try? DevelopmentKey.read(home)
-            return Connection(
+            var connection = Connection(
                 controlPlane: control, dataPlane: variable("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE") ?? general ?? control,
                 objects: variable("AWS_ENDPOINT_URL_S3") ?? control.dropSlash + "/_s3",
                 region: variable("AWS_REGION") ?? variable("AWS_DEFAULT_REGION") ?? "us-east-1",
                 credential: Credential(
                     accessKeyID: id, secretAccessKey: secret, sessionToken: variable("AWS_SESSION_TOKEN")),
                 account: variable("AWS_ACCOUNT_ID") ?? (key?.accessKeyId == id ? key?.account : nil))
+            if let bundle = variable("AWS_CA_BUNDLE") { connection.trust = .authorities(bundle) }
+            return connection
         }
         guard let server = RunningServer.find(home) else {
             throw CommandError(
@@ -35,9 +37,11 @@ enum ConnectionSource {
                 "\(home.developmentKey) holds no access key; set AWS_ENDPOINT_URL=\(server.url), AWS_ACCESS_KEY_ID and "
                     + "AWS_SECRET_ACCESS_KEY")
         }
-        return Connection(
+        var connection = Connection(
             url: server.url, region: key.region,
             credential: Credential(accessKeyID: key.accessKeyId, secretAccessKey: key.secretAccessKey), account: key.account)
+        connection.trust = .ownServer
+        return connection
     }
 }
 

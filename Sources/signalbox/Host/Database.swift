@@ -47,8 +47,8 @@ extension DevelopmentKey {
         // On disk first: a key that only the database knows would be of use to nobody.
         try key.write(home)
         try await Database.with(url, logger: logger) { postgres in
-            let store = Store(postgres: postgres, secrets: try SecretBox.openOrCreate(home: home.path))
             let context = OperationContext.background("key", logger: logger)
+            let store = try await Store.open(postgres, home, context)
             try await store.accountCreate(context, number: key.account)
             guard try await store.accessKeyFetch(context, keyID: key.accessKeyId) == nil else { return }
             _ = try await store.accessKeyCreate(

@@ -1,3 +1,4 @@
+import Access
 import Platform
 import PostgresClient
 import Server
@@ -36,7 +37,36 @@ extension SettingsReader {
         if let value = try integer(.workLease) { configuration.workLease = .seconds(value) }
         configuration.codeImage = try string(.codeImage)
         configuration.strictImageURI = try boolean(.strictImageUri) ?? false
+        if let value = try integer(.maximumRuntimes) { configuration.quotas.runtimes = value }
+        if let value = try integer(.maximumVersions) { configuration.quotas.versions = value }
+        if let value = try integer(.maximumEndpoints) { configuration.quotas.endpoints = value }
+        configuration.maximumAccountSessions = try integer(.maximumAccountSessions)
+        configuration.maximumSpool = try integer(.maximumSpool).map { $0 << 20 }
+        try readTLS(listen, into: &configuration)
+        if let text = try string(.throttle), text != "none" {
+            do throws(ThrottleRuleError) {
+                configuration.throttle = try ThrottleRule.parse(text)
+            } catch {
+                throw invalid(.throttle, error.message)
+            }
+        }
         return configuration
+    }
+
+    private func readTLS(_ listen: ListenAddress, into configuration: inout ServerConfiguration) throws {
+        configuration.tlsCertificate = try string(.tlsCertificate)
+        configuration.tlsKey = try string(.tlsKey)
+        switch (configuration.tlsCertificate, configuration.tlsKey) {
+        case (.some, nil): throw invalid(.tlsCertificate, "needs \(Setting.tlsKey.flag), too")
+        case (nil, .some): throw invalid(.tlsKey, "needs \(Setting.tlsCertificate.flag), too")
+        case (.some, .some): return
+        case (nil, nil): break
+        }
+        guard !listen.isLoopback, try boolean(.allowPlaintext) != true else { return }
+        throw invalid(
+            .listen,
+            "others could read and change what passes: give \(Setting.tlsCertificate.flag) and \(Setting.tlsKey.flag), or "
+                + "\(Setting.allowPlaintext.flag) if a proxy with TLS stands before it")
     }
 
     func listenAddress() throws -> ListenAddress {

@@ -44,7 +44,9 @@ struct ServerStack: Service {
                         service: self, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .cancelGroup)
                 ],
-                gracefulShutdownSignals: [.sigterm, .sigint, .sighup], cancellationSignals: [.sigquit],
+                // At a terminal SIGHUP says that it was closed; to a service it says that files are to be read again.
+                gracefulShutdownSignals: isDevelopment ? [.sigterm, .sigint, .sighup] : [.sigterm, .sigint],
+                cancellationSignals: [.sigquit],
                 logger: logger.quieter)
             // Invocations get their grace; then sandboxes and PostgreSQL have half a minute to end.
             group.maximumGracefulShutdownDuration = configuration.drainDelay + configuration.shutdownGrace + .seconds(30)
@@ -154,8 +156,18 @@ struct ServerStack: Service {
             unlink(home.serverFile)
             if let readyFile { unlink(readyFile) }
         }
-        try await SignalboxServer(configuration: configuration, logger: logger) { [configuration] port in
-            try announce(ListenAddress(host: configuration.listenHost, port: port).url)
+        let (reloads, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let signals = Task { [isDevelopment] in
+            guard !isDevelopment else { return }
+            for await _ in await UnixSignalsSequence(trapping: .sighup) { continuation.yield() }
+        }
+        defer {
+            signals.cancel()
+            continuation.finish()
+        }
+        try await SignalboxServer(configuration: configuration, logger: logger, reloads: reloads) { [configuration] port in
+            let address = ListenAddress(host: configuration.listenHost, port: port)
+            try announce(address.url(configuration.tlsCertificate == nil ? "http" : "https"))
         }.run()
     }
 

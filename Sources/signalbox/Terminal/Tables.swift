@@ -54,6 +54,22 @@ extension Table {
         ])
     }
 
+    static func keys(_ keys: [JSONValue]) -> Table {
+        Table(
+            ["KEY", "ACCOUNT", "ROLE", "STATUS", "CREATED", "ENDS", "REPLACED BY"],
+            rows: keys.map { key in
+                ["AccessKeyId", "Account", "Role", "Status", "CreateDate", "ExpirationDate", "ReplacedBy"].map { key.shown($0) }
+            })
+    }
+
+    /// A key just made, with its secret.
+    static func madeKey(_ key: JSONValue) -> Table {
+        members([
+            ("access key id", key["AccessKeyId"]?.string), ("secret access key", key["SecretAccessKey"]?.string),
+            ("account", key["Account"]?.string), ("role", key["Role"]?.string),
+        ])
+    }
+
     static func endpoint(_ endpoint: JSONValue) -> Table {
         members([
             ("name", endpoint["name"]?.string ?? endpoint["endpointName"]?.string),

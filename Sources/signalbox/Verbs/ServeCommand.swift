@@ -6,10 +6,12 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: """
             Brings the schema up to date and starts the host's supervisor unless one runs. On SIGTERM invocations in
             flight may end; sandboxes stay with the supervisor, for the next server to adopt. With --supervisor-socket
-            it starts none and needs no privilege. It tells systemd when it is ready (Type=notify).
+            it starts none and needs no privilege. It tells systemd when it is ready (Type=notify). On SIGHUP it reads
+            certificates and master keys again. Other addresses than loopback need TLS, or --allow-plaintext.
 
             EXAMPLES
-              SIGNALBOX_DATABASE_URL=postgresql://signalbox@db/signalbox signalbox serve --listen 0.0.0.0:4747
+              SIGNALBOX_DATABASE_URL=postgresql://signalbox@db/signalbox signalbox serve --listen 0.0.0.0:4747 \\
+                --tls-certificate cert.pem --tls-key key.pem
               signalbox key create --account 123456789012
               signalbox serve --supervisor-socket /run/signalbox/supervisor.sock
             """)
