@@ -33,7 +33,7 @@ extension SessionCredentials: CustomStringConvertible, CustomReflectable {
 /// ends its tokens.
 public final class SessionTokens: Sendable {
     /// Seconds that credentials may last: AWS's range for a role's.
-    public static let lifetimes = 900...43_200
+    public static let lifetimes = Operation.sessionSeconds
     /// Bytes of a token, far more than one of ours has.
     private static let maximumLength = 2048
     /// Tokens in memory. Only good ones are kept, so that keys alone decide on how many there are.

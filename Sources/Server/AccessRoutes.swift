@@ -18,17 +18,17 @@ public struct AccessRoutes: Sendable {
     /// Thirty days.
     static let maximumGrace = 2_592_000
 
-    var routes: [ControlRoute] { [list, create, change("disable"), change("enable"), rotate, delete, session] }
+    var routes: [ControlRoute] { [list, create, change(disables: true), change(disables: false), rotate, delete, session] }
 
     private var list: ControlRoute {
-        route("GET", "/keys", "ListAccessKeys", 200) { call, _ in
+        ControlRoute(.listAccessKeys, .role(.administer)) { call, _ in
             let keys = try await store.accessKeyList(call.context, account: call.context.account)
             return ControlRoute.Answer(body: .object(["AccessKeys": .array(keys.map { JSONValue($0) })]))
         }
     }
 
     private var create: ControlRoute {
-        route("POST", "/keys", "CreateAccessKey", 201) { call, _ in
+        ControlRoute(.createAccessKey, .role(.administer)) { call, _ in
             try Self.refuseTemporary(call)
             let members = try call.members(["role"])
             let role = try members.role() ?? .admin
@@ -37,9 +37,8 @@ public struct AccessRoutes: Sendable {
         }
     }
 
-    private func change(_ verb: String) -> ControlRoute {
-        let disables = verb == "disable"
-        return route("POST", "/keys/{accessKeyId}/\(verb)", disables ? "DisableAccessKey" : "EnableAccessKey", 200) { call, parameters in
+    private func change(disables: Bool) -> ControlRoute {
+        ControlRoute(disables ? .disableAccessKey : .enableAccessKey, .role(.administer)) { call, parameters in
             try Self.refuseTemporary(call)
             let keyID = parameters["accessKeyId"] ?? ""
             _ = try call.members([])
@@ -55,7 +54,7 @@ public struct AccessRoutes: Sendable {
     }
 
     private var rotate: ControlRoute {
-        route("POST", "/keys/{accessKeyId}/rotate", "RotateAccessKey", 201) { call, parameters in
+        ControlRoute(.rotateAccessKey, .role(.administer)) { call, parameters in
             try Self.refuseTemporary(call)
             let members = try call.members(["graceSeconds"])
             let grace = try members.number("graceSeconds", 0...Self.maximumGrace) ?? Self.defaultGrace
@@ -66,7 +65,7 @@ public struct AccessRoutes: Sendable {
     }
 
     private var delete: ControlRoute {
-        route("DELETE", "/keys/{accessKeyId}", "DeleteAccessKey", 204) { call, parameters in
+        ControlRoute(.deleteAccessKey, .role(.administer)) { call, parameters in
             try Self.refuseTemporary(call)
             let keyID = parameters["accessKeyId"] ?? ""
             try Self.refuseOwn(call, keyID)
@@ -78,22 +77,13 @@ public struct AccessRoutes: Sendable {
     }
 
     private var session: ControlRoute {
-        route("POST", "/session-tokens", "CreateSessionToken", 201, .read) { call, _ in
+        ControlRoute(.createSessionToken, .role(.read)) { call, _ in
             let members = try call.members(["durationSeconds", "role"])
             let role = try members.role()
             let seconds = try members.number("durationSeconds", SessionTokens.lifetimes) ?? 3600
             return ControlRoute.Answer(
                 body: JSONValue(try authenticator.makeSession(call.context.principal, role: role, seconds: seconds)))
         }
-    }
-
-    private func route(
-        _ method: String, _ path: String, _ name: String, _ status: Int, _ permission: Permission = .administer,
-        _ answer: @escaping @Sendable (AuthenticatedRequest, [String: String]) async throws -> ControlRoute.Answer
-    ) -> ControlRoute {
-        ControlRoute(
-            method: method, path: .template(PathTemplate(ControlRoute.ownPrefix + path)), action: "signalbox:\(name)",
-            authorization: .role(permission), status: status, answer: answer)
     }
 
     /// What ends by itself must not leave behind what doesn't.

@@ -64,6 +64,17 @@ ROUTES = {
     "ListInterpreters": Route(SIGNED, OWN, False),
     "GetOpenAPIDocument": Route(SIGNED, OWN, False),
     "GetReference": Route(SIGNED, OWN, False),
+    "GetMetrics": Route(SIGNED, OWN, False),
+    "GetStatus": Route(SIGNED, OWN, False),
+    "ListAuditEvents": Route(SIGNED, OWN, False),
+    "GetSessionHistory": Route(SIGNED, NOTHING, False),
+    "ListAccessKeys": Route(SIGNED, OWN, False),
+    "CreateAccessKey": Route(SIGNED, OWN, True),
+    "DisableAccessKey": Route(SIGNED, UNKNOWN, True),
+    "EnableAccessKey": Route(SIGNED, UNKNOWN, True),
+    "RotateAccessKey": Route(SIGNED, UNKNOWN, True),
+    "DeleteAccessKey": Route(SIGNED, UNKNOWN, True),
+    "CreateSessionToken": Route(SIGNED, OWN, False),
     "Health": Route(OPEN, OPEN, False),
     "Readiness": Route(OPEN, OPEN, False),
 }
@@ -78,10 +89,11 @@ def test_every_route_is_here():
 
 
 def request(operation, arn="arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/a-0123456789", identity="an-identity",
-            endpoint="prod"):
+            endpoint="prod", key="AKIAIOSFODNN7EXAMPLE"):
     """Target, body and headers of a good call about one runtime."""
     runtime_id = arn.rsplit("/", 1)[1]
-    values = {"agentRuntimeId": runtime_id, "agentRuntimeArn": arn, "resourceArn": arn, "endpointName": endpoint}
+    values = {"agentRuntimeId": runtime_id, "agentRuntimeArn": arn, "resourceArn": arn, "endpointName": endpoint,
+              "accessKeyId": key, "runtimeSessionId": "8f14e45f-ceea-467f-9b5a-1c9f4a1d2b3c"}
     target = operation.target(**{p["name"]: values[p["name"]] for p in operation.parameters if p["in"] == "path"})
     query = [(p["name"], p["example"]) for p in operation.parameters if p["in"] == "query" and p["required"]]
     if query:
@@ -143,7 +155,8 @@ def test_of_another_account(tenants, owned, name):
     control = tenants.clients("admin").control
     operation, expected = DOCUMENT.operations[name], ROUTES[name].stranger
     before = state(control, runtime, identity)
-    target, body, headers = request(operation, runtime.arn, identity)
+    key = tenants.signer("admin").credentials.access_key
+    target, body, headers = request(operation, runtime.arn, identity, key=key)
     stranger = tenants.signer(f"{STRANGER}/admin")
     reply = stranger.send(operation.method, target, body, headers)
     assert state(control, runtime, identity) == before

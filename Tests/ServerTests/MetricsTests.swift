@@ -82,14 +82,10 @@ struct MetricsTests {
 
     @Test func everyRouteHasItsOperation() async throws {
         try await SignedServer.with { server async throws in
-            let own: [ControlRoute] = [
-                .rollback(.init(store: server.store)), .preparation(.init(store: server.store)), .interpreters { [:] },
-            ]
-            let supervisor = SignedServer.supervisor
-            let audit = AuditWriter(store: server.store, registry: server.registry)
-            let status = StatusReader(store: server.store, supervisor: supervisor, identity: .init(id: "r", epoch: 1))
-            let more = Observability(registry: server.registry, audit: audit, status: status).routes
-            for route in ControlRoute.model(.init(store: server.store)) + own + more {
+            let own =
+                ControlRoute.own(.init(store: server.store), interpreters: { [:] }) + server.observability.routes
+                + AccessRoutes(store: server.store, authenticator: server.authenticator).routes
+            for route in ControlRoute.model(.init(store: server.store)) + own {
                 let operation = RequestOperation(action: route.action)
                 #expect(operation != .unknown && route.action.hasSuffix(":" + operation.name), "\(route.action)")
             }

@@ -27,21 +27,23 @@ struct RoleTableTests {
         "signalbox:GetVersionPreparation": .read, "signalbox:ListInterpreters": .read,
         "signalbox:ListAccessKeys": .administer, "signalbox:CreateAccessKey": .administer, "signalbox:DisableAccessKey": .administer,
         "signalbox:EnableAccessKey": .administer, "signalbox:RotateAccessKey": .administer, "signalbox:DeleteAccessKey": .administer,
-        "signalbox:CreateSessionToken": .read,
+        "signalbox:CreateSessionToken": .read, "signalbox:GetOpenAPIDocument": .read, "signalbox:GetReference": .read,
+        "signalbox:GetMetrics": .read, "signalbox:GetStatus": .read, "signalbox:ListAuditEvents": .administer,
+        "signalbox:GetSessionHistory": .administer,
     ]
 
     private static let parameters = [
         "agentRuntimeId": "a-0123456789", "endpointName": "prod", "accessKeyId": "AKIANOSUCHKEY",
+        "runtimeSessionId": "8f14e45f-ceea-467f-9b5a-1c9f4a1d2b3c",
         "resourceArn": "arn:aws:bedrock-agentcore:us-east-1:\(TestTenant.account):runtime/a-0123456789",
     ]
 
     @Test(arguments: Principal.Role.allCases) func rolesDoWhatTheTableSays(role: Principal.Role) async throws {
         try await SignedServer.with { server async throws in
             let routes =
-                ControlRoute.model(ControlPlane(store: server.store)) + [
-                    .stop(server.plane), .rollback(ControlPlane(store: server.store)), .preparation(ControlPlane(store: server.store)),
-                    .interpreters { [:] },
-                ] + AccessRoutes(store: server.store, authenticator: server.authenticator).routes
+                ControlRoute.model(ControlPlane(store: server.store)) + [.stop(server.plane, nil)]
+                + ControlRoute.own(ControlPlane(store: server.store), interpreters: { [:] }) + server.observability.routes
+                + AccessRoutes(store: server.store, authenticator: server.authenticator).routes
             #expect(Set(routes.map(\.action)) == Set(Self.needs.keys))
             for route in routes {
                 let path: String

@@ -48,6 +48,7 @@ enum OpenAPITexts {
         ["name": "Tags", "description": "Keys and values on runtimes, endpoints and workload identities."],
         ["name": "Policies", "description": "Who may do what with one runtime or endpoint, besides what roles allow."],
         ["name": "Workload identities", "description": "Identities that agents act under; each runtime gets one of its own."],
+        ["name": "Access", "description": "Access keys and session credentials."],
         ["name": "Signalbox", "description": "What AWS does not have."],
         ["name": "Server", "description": "For health checks; not signed."],
     ]
@@ -158,5 +159,21 @@ enum OpenAPITexts {
         "GetSessionHistory": Text(
             "Signalbox", "Tell which versions served a session, and when.",
             "A session id may have had several sandboxes, one after another. For administrators."),
+        "ListAccessKeys": Text(
+            "Access", "List the access keys of the account.", "Oldest first, without secrets. For administrators, as are all of these."),
+        "CreateAccessKey": Text(
+            "Access", "Make an access key for the account.",
+            "The secret is shown this once. Session credentials make no keys: what ends by itself must not leave behind what does not."),
+        "DisableAccessKey": Text(
+            "Access", "Disable an access key.", "At once, on every replica, with the session credentials made with it. Not the one that signs."),
+        "EnableAccessKey": Text("Access", "Make an access key good again.", "One that was to end when it was rotated, too."),
+        "RotateAccessKey": Text(
+            "Access", "Make a key in another's place.",
+            "It has the same role. The old one stays good for `graceSeconds`, so that its users can change over."),
+        "DeleteAccessKey": Text("Access", "Delete an access key.", "Not the one that signs."),
+        "CreateSessionToken": Text(
+            "Access", "Make credentials that end by themselves.",
+            "With the caller's role or a lesser one. They are good until they end, or the key that made them does; send the token as `x-amz-security-token`, as every SDK does. The answer is what `credential_process` expects."
+        ),
     ]
 }

@@ -3,7 +3,8 @@
 extension Operation {
     public static let own: [Operation] = [
         rollbackAgentRuntimeEndpoint, getVersionPreparation, listInterpreters, getOpenAPIDocument, getReference, getMetrics,
-        getStatus, listAuditEvents, getSessionHistory,
+        getStatus, listAuditEvents, getSessionHistory, listAccessKeys, createAccessKey, disableAccessKey, enableAccessKey,
+        rotateAccessKey, deleteAccessKey, createSessionToken,
     ]
 
     public static let ownPrefix = "/_signalbox/v1"

@@ -25,17 +25,11 @@ public struct RequestOperation: Sendable, Hashable {
     static var count: Int { table.count }
 
     private static let table: [(plane: String, name: String)] =
-        [("none", "Unknown")] + ["Health", "Readiness"].map { ("own", $0) } + own.map { ("own", $0) }
-        + Operation.all.map { ($0.plane.rawValue, $0.name) } + objects.map { ("objects", $0) }
+        [("none", "Unknown")] + ["Health", "Readiness"].map { ("own", $0) } 
+        + (Operation.own + Operation.all).map { ($0.plane.rawValue, $0.name) } + objects.map { ("objects", $0) }
 
     private static let indices = Dictionary(
         table.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-
-    /// Of routes that AWS does not have; a test compares them with the routes.
-    private static let own = [
-        "ListInterpreters", "GetVersionPreparation", "RollbackAgentRuntimeEndpoint", "GetMetrics", "GetStatus", "ListAuditEvents",
-        "GetSessionHistory",
-    ]
 
     /// S3's names.
     private static let objects = [

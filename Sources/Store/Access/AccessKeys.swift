@@ -1,5 +1,6 @@
+import AgentCoreModel
 public import Platform
-import PostgresClient
+public import PostgresClient
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
@@ -71,14 +72,18 @@ extension Store {
     ) async throws -> AccessKeyRecord {
         let keyID = keyID ?? "AKIA" + Identifier.alphanumeric(16).uppercased()
         let secret = secret ?? Identifier.alphanumeric(40)
+        guard let executor else {
+            return try await transaction(c) { tx in
+                try await accessKeyCreate(c, in: tx, account: account, role: role, keyID: keyID, secret: secret)
+            }
+        }
         let sealed = try secrets.seal(Array(secret.utf8), binding: Self.binding(accessKey: keyID))
         do {
-            _ = try await (executor ?? postgres).query(
+            _ = try await executor.query(
                 """
                 insert into access_key (key_id, account, role, secret_ciphertext, secret_key_id) values ($1, $2, $3, $4, $5)
                 """,
-                [.text(keyID), .text(account), .text(role.rawValue), .bytes(sealed.ciphertext), .text(sealed.keyID)],
-                deadline: executor == nil ? c.deadline : nil)
+                [.text(keyID), .text(account), .text(role.rawValue), .bytes(sealed.ciphertext), .text(sealed.keyID)], deadline: nil)
         } catch let error as PostgresError where error.isUniqueViolation {
             throw SignalboxError.conflict("An access key with id '\(keyID)' already exists.")
         } catch let error as PostgresError where error.isForeignKeyViolation {
@@ -86,7 +91,17 @@ extension Store {
         } catch {
             throw Self.translated(error)
         }
+        try await auditKey(c, in: executor, "CreateAccessKey", keyID, account, to: ["role": .string(role.rawValue)])
         return AccessKeyRecord(keyID: keyID, account: account, role: role, secret: secret, isDisabled: false)
+    }
+
+    private func auditKey(
+        _ c: OperationContext, in executor: any PostgresExecutor, _ operation: String, _ keyID: String, _ account: String,
+        to: JSONValue? = nil
+    ) async throws {
+        try await recordAudit(
+            c, in: executor,
+            AuditEvent(operation, resource: "access-key/\(keyID)", owner: (account, c.region), to: to))
     }
 
     /// The account's keys, or every account's, oldest first.
@@ -103,33 +118,45 @@ extension Store {
     /// Idempotent; false: no such key in that account. Every replica hears of it. No account: any.
     @discardableResult
     public func accessKeyDisable(_ c: OperationContext, account: String?, keyID: String) async throws -> Bool {
-        try await run(
-            c,
-            """
-            update access_key set disabled_at = coalesce(disabled_at, now())
-            where account = coalesce($1, account) and key_id = $2
-            """, [.text(account), .text(keyID)]
-        ).affectedRows > 0
+        try await transaction(c) { tx in
+            let changed = try await tx.query(
+                """
+                update access_key set disabled_at = coalesce(disabled_at, now())
+                where account = coalesce($1, account) and key_id = $2 returning account
+                """, [.text(account), .text(keyID)])
+            guard let owner = try changed.first?.text("account") else { return false }
+            try await auditKey(c, in: tx, "DisableAccessKey", keyID, owner)
+            return true
+        }
     }
 
     /// Makes a key good again, one whose time was over or was to end, too. Idempotent; false: no such key in that
     /// account.
     @discardableResult
     public func accessKeyEnable(_ c: OperationContext, account: String?, keyID: String) async throws -> Bool {
-        try await run(
-            c,
-            """
-            update access_key set disabled_at = null, expires_at = null where account = coalesce($1, account) and key_id = $2
-            """, [.text(account), .text(keyID)]
-        ).affectedRows > 0
+        try await transaction(c) { tx in
+            let changed = try await tx.query(
+                """
+                update access_key set disabled_at = null, expires_at = null where account = coalesce($1, account) and key_id = $2 returning account
+                """, [.text(account), .text(keyID)])
+            guard let owner = try changed.first?.text("account") else { return false }
+            try await auditKey(c, in: tx, "EnableAccessKey", keyID, owner)
+            return true
+        }
     }
 
     /// Idempotent; false: no such key in that account. Every replica hears of it.
     @discardableResult
     public func accessKeyDelete(_ c: OperationContext, account: String?, keyID: String) async throws -> Bool {
-        try await run(
-            c, "delete from access_key where account = coalesce($1, account) and key_id = $2", [.text(account), .text(keyID)]
-        ).affectedRows > 0
+        try await transaction(c) { tx in
+            let changed = try await tx.query(
+                """
+                delete from access_key where account = coalesce($1, account) and key_id = $2 returning account
+                """, [.text(account), .text(keyID)])
+            guard let owner = try changed.first?.text("account") else { return false }
+            try await auditKey(c, in: tx, "DeleteAccessKey", keyID, owner)
+            return true
+        }
     }
 
     /// Makes a key with the same role and lets the old one end after `grace` seconds, or sooner if that was said before.
