@@ -1,6 +1,6 @@
 """Every error of every operation, provoked through boto3 (contract §4).
 
-PROVOKED holds one way to each error; what none leads to stands in OUT_OF_REACH with its reason. Together they are
+PROVOKED holds one way to each error; what none leads to stands in Tests/support/reach.py with its reason. Together they are
 exactly the errors of the document, so that an error that is added fails here until it is provoked.
 """
 
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from clients import Clients
 from document import Document
+from reach import NEVER, OUT_OF_REACH
 from runtimes import session_id, unique
 
 DOCUMENT = Document.load()
@@ -180,26 +181,6 @@ PROVOKED = {
     ("StopRuntimeSession", V): (changed(runtimeSessionId="short"), SHORT, ["runtimeSessionId"]),
     ("StopRuntimeSession", N): (changed(agentRuntimeArn=NO_ARN), "No endpoint or agent found", None),
     **{(name, A): (with_bearer_token, MISMATCH, None) for name in OPERATIONS},
-}
-
-#: By code, whatever the operation.
-NEVER = {
-    "InternalServerException": "only a defect leads to it, or a failpoint: Tests/Crash",
-    "ThrottlingException": "off unless a server is told to throttle",
-    "UnauthorizedException": "for callers with a token of an identity provider; here they sign",
-}
-OUT_OF_REACH = {
-    ("CreateAgentRuntime", Q): "needs 1000 runtimes; ControlPlaneTests has smaller quotas",
-    ("UpdateAgentRuntime", Q): "needs 1000 versions; ControlPlaneTests has smaller quotas",
-    ("UpdateAgentRuntimeEndpoint", Q): "modelled, but an update makes nothing that could be too many",
-    ("CreateWorkloadIdentity", N): "modelled, but a creation looks for nothing",
-    ("ListWorkloadIdentities", N): "modelled, but a list looks for nothing",
-    ("InvokeAgentRuntime", Q): "needs more sessions than the host may have; DataPlaneTests has less",
-    ("InvokeAgentRuntime", "RetryableConflictException"): "a race of one session's start with its end; DataPlaneTests times it",
-    ("StopRuntimeSession", Q): "modelled, but a stop makes nothing that could be too many",
-    ("StopRuntimeSession", C): "modelled, but a session that is stopping may be stopped again",
-    ("StopRuntimeSession", "RetryableConflictException"): "a race of one session's start with its end; DataPlaneTests times it",
-    ("StopRuntimeSession", "RuntimeClientError"): "modelled, but a sandbox that fails to stop is killed",
 }
 
 

@@ -6,6 +6,7 @@ drove fails. The other files try what these operations mean; these are the short
 
 import json
 import uuid
+from importlib.metadata import version
 
 import boto3
 import pytest
@@ -17,7 +18,7 @@ from runtimes import session_id, unique
 
 OPERATIONS = set(Document.load().of_aws)
 CONTROL, DATA = "bedrock-agentcore-control", "bedrock-agentcore"
-CLIENTS = {"boto3": f"boto3 {boto3.__version__}", "aws": "AWS CLI"}
+CLIENTS = {"boto3": f"boto3 {boto3.__version__}", "aws": f"AWS CLI {version('awscli')}"}
 
 
 def allow(arn):

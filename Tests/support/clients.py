@@ -5,6 +5,7 @@ import subprocess
 import sys
 import pathlib
 from functools import cached_property
+from importlib.metadata import version
 
 import boto3
 from botocore.config import Config
@@ -69,7 +70,7 @@ class CommandLine:
     def attempt(self, *arguments):
         done = subprocess.run(
             [self.program, *arguments], capture_output=True, text=True, check=False, timeout=300, env=self.environment)
-        score.watch_command(arguments, done, "AWS CLI")
+        score.watch_command(arguments, done, f"AWS CLI {version('awscli')}")
         return done
 
 
