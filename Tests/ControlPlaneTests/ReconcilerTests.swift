@@ -85,6 +85,26 @@ struct ReconcilerTests {
         }
     }
 
+    @Test func theAuditTrailIsKeptForAWhile() async throws {
+        try await Fixture.with { box in
+            let filter = AuditFilter(operation: "Old")
+            func entries() async throws -> Int { try await box.store.auditList(box.c, filter: filter, page: PageRequest()).items.count }
+            for days in [1, 3, 9] {
+                _ = try await box.store.postgres.query(
+                    """
+                    insert into audit (at, account, region, resource, operation, outcome, actor, request_id)
+                    values (now() - $3 * interval '1 day', $1, $2, 'x', 'Old', 'ok', 'k', 'q')
+                    """, [.text(box.c.account), .text(box.c.region), .int(days)])
+            }
+            for (retention, left) in [(nil, 3), (.seconds(5 * 86_400), 2), (.seconds(2 * 86_400), 1)] as [(Duration?, Int)] {
+                let housekeeping = Housekeeping(
+                    store: box.store, identity: box.replica, auditRetention: retention, clock: SystemTime(), logger: TestLog.logger)
+                _ = try await housekeeping.look(after: [])
+                #expect(try await entries() == left)
+            }
+        }
+    }
+
     @Test func onlyAReplicaSilentTwiceIsBuried() async throws {
         try await Fixture.with { box in
             let id = try await box.made()
