@@ -80,6 +80,7 @@ struct RequestLogTests {
 
     @Test func failuresOfOursAreLogged() async throws {
         let lines = try await log(["GET /fine", "GET /away", "GET /missing", "GET /defect", "POST /runtimes/a-0123456789/invocations"])
+        try #require(lines.count == 3)
         #expect(lines.map(\.level) == [.warning, .error, .warning] && lines.allSatisfy { $0.message == "a request failed" })
         for line in lines.prefix(2) {
             #expect(line.metadata["operation"] == "GetAgentRuntime" && line.metadata["runtime"] == "a-0123456789")
@@ -94,6 +95,7 @@ struct RequestLogTests {
     @Test func eachRequestIfAskedTo() async throws {
         let lines = try await log(accessLog: true, ["GET /fine?X-Amz-Signature=secret", "GET /missing", "NONSENSE"])
         let requests = lines.filter { $0.message == "request" }.map(\.metadata)
+        try #require(requests.count == 3)
         #expect(requests.map { $0["status"] } == ["200", "404", "400"])
         #expect(requests[0]["path"] == "/fine" && requests[0]["method"] == "GET" && requests[0]["bytes"] == "4")
         #expect(requests[0]["source"] == "127.0.0.1" && requests[0]["account"] == TestTenant.account)

@@ -68,7 +68,7 @@ struct AuditTests {
                         #expect(page.items.count <= size)
                         ids += page.items.map(\.id)
                         token = page.nextToken
-                    } while token != nil
+                    } while token != nil && ids.count <= count
                     #expect(ids.count == count && ids == Set(ids).sorted(by: >), "\(filter) \(size)")
                 }
             }
