@@ -152,7 +152,8 @@ class Delete(Operation):
     """With a second endpoint and a session that lives."""
 
     def prepare(self):
-        self.runtime = self.lane.workshop.runtime(environment={"AGENT_VERSION": "1"})
+        # So slowly that the removal has to wait for it, however fast the server is.
+        self.runtime = self.lane.workshop.runtime(environment={"AGENT_VERSION": "1", "PROBE_START": "slow-end"})
         self.runtime.endpoint("prod", 1)
         self.runtime.invoke(qualifier="prod", session=session_id())
         self.is_asked = False

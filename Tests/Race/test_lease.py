@@ -66,6 +66,28 @@ def test_a_stalled_holder_is_refused(pair, holder):
     settled_once(pair, made["agentRuntimeId"])
 
 
+def test_a_late_write_while_another_works(pair, holder):
+    """The work is still there, under another's token: nothing but the token tells the late write from a good one."""
+    one, two = holder
+    one.failpoints.arm("work.renewing", "stall:3600", always=True)
+    one.failpoints.arm("prepare.commit", "stall:1")
+    two.failpoints.arm("prepare.commit", "stall:10")
+    made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
+    wait_for(lambda: one.failpoints.triggered("prepare.commit"), 40, "prepare.commit was not reached")
+    one.pause()
+    two.resume()
+    wait_for(lambda: two.failpoints.triggered("prepare.commit"), 40, "the other one didn't take over")
+    ((owner, token),) = held(pair)
+    assert owner == two.id
+    refused = len(one.logged("a late write was refused"))
+    one.resume()
+    wait_for(lambda: len(one.logged("a late write was refused")) > refused, 8, "the late write was not refused")
+    assert pair.sql(f"select status from agent_runtime where runtime_id = '{made['agentRuntimeId']}'") == [["CREATING"]]
+    assert held(pair) == [[owner, token]]
+    ready_runtime(two.clients.control, made["agentRuntimeId"], 40)
+    settled_once(pair, made["agentRuntimeId"])
+
+
 def test_a_holder_that_sleeps(pair, holder, long_run):
     """SIGSTOP in the middle of a preparation, SIGCONT when another has done it."""
     one, two = holder

@@ -250,6 +250,8 @@ if __name__ == "__main__":
     print(f"probe agent starts: {START or 'well'}", flush=True)
     if START == "ignore-sigterm":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if START == "slow-end":
+        signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), os._exit(0)))
     if START == "exit":
         print("ModuleNotFoundError: No module named 'the_missing_module'", file=sys.stderr, flush=True)
         sys.exit(3)
