@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 
@@ -179,6 +180,32 @@ def test_away(troubled):
     assert runtime.invoke(qualifier="prod", session=session)["calls"] == 3
     runtime.stop(session, "prod")
     print(f"back after {back:.2f} s")
+    assert back < PATIENCE
+
+
+def test_frozen(troubled):
+    """The database doesn't answer, and doesn't say so either: SIGSTOP of all of it. Deadlines bound every call."""
+    with Load(troubled.server, troubled.runtime, troubled.sql) as load:
+        time.sleep(0.5)
+        main = troubled.cluster.process.pid
+        with open(f"/proc/{main}/task/{main}/children", encoding="ascii") as file:
+            frozen = [main, *(int(pid) for pid in file.read().split())]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            invoked = load.counts["invoke 200"]
+            time.sleep(13)
+            assert load.counts["invoke 200"] > invoked + 10, "warm sessions stand still"
+            assert load.counts["read 503"] > 0, "nobody noticed"
+        finally:
+            for pid in frozen:
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+        back = load.back_after(time.monotonic())
+    load.check()
+    print(f"{troubled.settled(load)} moves; back after {back:.2f} s")
     assert back < PATIENCE
 
 

@@ -93,7 +93,7 @@ class Rounds:
 
 @pytest.fixture
 def rounds(pair, runtime, long_run):
-    found = Rounds(pair, runtime, 40 if long_run else 6)
+    found = Rounds(pair, runtime, 40 if long_run else 5)
     yield found
     pair.check()
 
