@@ -54,13 +54,7 @@ public struct ThrottleRule: Sendable, Equatable {
         pattern.hasSuffix("*") ? operation.hasPrefix(pattern.dropLast()) : operation == pattern
     }
 
-    private static let known = Operation.all.map(\.name) + ownOperations
-
-    /// Names of the operations that AWS does not have.
-    public static let ownOperations = [
-        "CreateAccessKey", "CreateSessionToken", "DeleteAccessKey", "DisableAccessKey", "EnableAccessKey", "GetVersionPreparation",
-        "ListAccessKeys", "ListInterpreters", "RollbackAgentRuntimeEndpoint", "RotateAccessKey",
-    ]
+    private static let known = (Operation.all + Operation.own).map(\.name)
 }
 
 /// Why a text holds no rules, for people.

@@ -42,9 +42,9 @@ struct ThrottledRequestTests {
         }
     }
 
-    @Test func everyOwnOperationCanBeNamed() {
-        let own = RoleTableTests.needs.keys.filter { $0.hasPrefix("signalbox:") }.map { String($0.dropFirst("signalbox:".count)) }
-        #expect(own.sorted() == ThrottleRule.ownOperations)
+    @Test func ownOperationsCanBeNamed() throws {
+        #expect(try ThrottleRule.parse("GetMetrics=1,Rotate*=2").count == 2)
+        #expect(throws: ThrottleRuleError.self) { try ThrottleRule.parse("GetNothing=1") }
     }
 }
 
