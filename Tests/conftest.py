@@ -30,6 +30,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    if endpoint_url(config):
+        # Here already, before any fixture starts a server for them.
+        for item in items:
+            if "local" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs a server on this machine"))
     if config.getoption("--long"):
         return
     for item in items:
@@ -46,6 +51,11 @@ def pytest_terminal_summary(terminalreporter, config):
         json.dump(found, file)
     terminalreporter.section("score")
     terminalreporter.write_line(score.table(found))
+
+
+def endpoint_url(config):
+    """Of a server that somebody else runs; None for one of our own."""
+    return config.getoption("--endpoint-url") or os.environ.get("CONFORMANCE_ENDPOINT_URL")
 
 
 @pytest.fixture(scope="session")
@@ -76,18 +86,12 @@ def images(pytestconfig, scratch):
 @pytest.fixture(scope="session")
 def server(scratch, images, pytestconfig):
     """The server that most tests share: `signalbox dev`, or whatever --endpoint-url or CONFORMANCE_ENDPOINT_URL names."""
-    if url := pytestconfig.getoption("--endpoint-url") or os.environ.get("CONFORMANCE_ENDPOINT_URL"):
+    if url := endpoint_url(pytestconfig):
         yield RemoteServer(url)
         return
     with DevServer(f"{scratch}/home", arguments=["--agent-start-timeout", "20"], log=places.log("conformance-server"),
                    images=images) as it:
         yield it
-
-
-@pytest.fixture(autouse=True)
-def _needs_a_local_server(request):
-    if "local" in request.keywords and not request.getfixturevalue("server").is_local:
-        pytest.skip("needs a server on this machine")
 
 
 @pytest.fixture(scope="session")
