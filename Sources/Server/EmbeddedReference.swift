@@ -63,7 +63,7 @@ main h2 { margin: 2.2rem 0 .6rem; font-size: 1.08rem; }
 .route b { font-weight: 600; color: var(--accent); }
 .facts { display: flex; flex-wrap: wrap; gap: .4rem; margin: .8rem 0 1rem; }
 .fact { font-size: .78rem; color: var(--soft); border: 1px solid var(--line); border-radius: 99px; padding: .08rem .6rem; }
-.columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 27rem); gap: 2.6rem; align-items: start; }
+.columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 29rem); gap: 2.4rem; align-items: start; }
 .side { position: sticky; top: 1.2rem; }
 .prose p { margin: .6rem 0; max-width: 46rem; }
 .members { border-top: 1px solid var(--line); }
@@ -98,7 +98,8 @@ tr.common td.code { font-weight: 400; color: var(--soft); }
 pre { margin: 0; padding: .85rem 1rem; background: var(--code); border: 1px solid var(--line); border-radius: 0 0 8px 8px; overflow: auto;
   line-height: 1.5; max-height: 32rem; tab-size: 2; scrollbar-width: thin; }
 .box { border-radius: 8px; }
-.side h2:first-child { margin-top: 0; }
+.side h2:first-child { margin-top: .3rem; }
+.columns .prose > p:first-child { margin-top: .3rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: .9rem; margin-top: 1rem; }
 .card { border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1rem; }
 .card h3 { margin: 0 0 .2rem; font-size: .98rem; }

@@ -27,7 +27,7 @@ public enum OpenAPI {
     public static func text(server: String = defaultServer) -> String { document(server: server).indented + "\n" }
 
     private static let info: JSONValue = [
-        "title": "Signalbox", "version": "1", "license": ["name": "See the repository"],
+        "title": "Signalbox", "version": "1",
         "summary": "A self-hosted AgentCore Runtime.", "description": .string(OpenAPITexts.introduction),
     ]
 
