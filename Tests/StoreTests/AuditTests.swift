@@ -173,6 +173,43 @@ struct AuditTests {
         }
     }
 
+    /// An installation from before the trail: what its history knows is there after the upgrade.
+    @Test func theHistoryFromBeforeIsThere() async throws {
+        let position = try #require(Migration.embedded.firstIndex { $0.name == "audit" })
+        try await TestDatabase.withDatabase { client in
+            try await Migrator(postgres: client, migrations: Array(Migration.embedded[..<position])).migrate(.test())
+            let steps: [(kind: String, endpoint: String, from: Int?, to: Int?, rollbackTo: Int?)] = [
+                ("created", "DEFAULT", nil, 1, nil), ("flipped", "DEFAULT", nil, 1, nil), ("requested", "DEFAULT", 1, 2, nil),
+                ("failed", "DEFAULT", 1, 2, nil), ("created", "prod", nil, 1, nil), ("requested", "prod", 2, 1, 1),
+                ("rolled_back", "prod", 2, 1, 1), ("requested", "prod", 1, 3, nil), ("deleted", "prod", 3, nil, nil),
+            ]
+            for step in steps {
+                _ = try await client.query(
+                    """
+                    insert into endpoint_history (account, region, runtime, runtime_id, endpoint, endpoint_name, kind, generation,
+                        from_version, to_version, rollback_to, actor, request_id)
+                    values ($1, $2, 1, 'a-0123456789', 1, $3, $4, 1, $5, $6, $7, 'AKIA', 'q')
+                    """,
+                    [
+                        .text(TestTenant.account), .text(TestTenant.region), .text(step.endpoint), .text(step.kind), .int(step.from),
+                        .int(step.to), .int(step.rollbackTo),
+                    ])
+            }
+            try await Migrator(postgres: client).migrate(.test())
+            let store = Store(postgres: client, secrets: try .test())
+            let found = try await store.auditList(.test(), filter: AuditFilter(), page: PageRequest()).items.reversed()
+            #expect(
+                found.map(\.operation) == [
+                    "CreateAgentRuntime", "EndpointReady", "UpdateAgentRuntime", "EndpointFailed", "CreateAgentRuntimeEndpoint",
+                    "RollbackAgentRuntimeEndpoint", "EndpointRolledBack", "UpdateAgentRuntimeEndpoint", "EndpointDeleted",
+                ])
+            let details = found.map(\.details)
+            #expect(details[0] == ["to": ["targetVersion": "1"]] && details[1] == ["to": ["liveVersion": "1"]])
+            #expect(details[2] == ["from": ["liveVersion": "1"], "to": ["targetVersion": "2"]])
+            #expect(details[8] == ["from": ["liveVersion": "3"]])
+        }
+    }
+
     @Test func whichVersionServedASession() async throws {
         try await withStore { store in
             let c = OperationContext.test()
