@@ -33,6 +33,24 @@ struct ThrottledRequestTests {
         }
     }
 
+    @Test func aRefusedRequestStoresNoToken() async throws {
+        try await SignedServer.with(throttle: try ThrottleRule.parse("CreateAgentRuntimeEndpoint=0.01/2")) { server async throws in
+            let runtime = try await server.store.testRuntime(.test()).runtime.runtimeID
+            func create(_ name: String) async throws -> String {
+                let body = #"{"name":"\#(name)","agentRuntimeVersion":"1","clientToken":"\#(Identifier.uuid())"}"#
+                return try await server.send(SignedServer.Call("PUT", "/runtimes/\(runtime)/runtime-endpoints/", body)).outcome
+            }
+            func tokens() async throws -> Int64 {
+                try await server.store.postgres.query("select count(*) from idempotency").first?.int("count") ?? -1
+            }
+            #expect(try await create("one") == "202 ")
+            #expect(try await tokens() == 1)
+            #expect(try await create("two") == "202 ")
+            #expect(try await create("three") == "429 ThrottlingException")
+            #expect(try await tokens() == 2)
+        }
+    }
+
     @Test func invocationsToo() async throws {
         try await SignedServer.with(throttle: try ThrottleRule.parse("InvokeAgentRuntime=0.01")) { server async throws in
             let invoke = SignedServer.Call("POST", "/runtimes/a-0123456789/invocations", "{}")
