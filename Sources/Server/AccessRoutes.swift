@@ -167,6 +167,7 @@ extension AuthenticatedRequest {
     /// done.
     func members(_ known: [String]) throws(SignalboxError) -> SmallBody {
         guard !body.isEmpty else { return SmallBody([:]) }
+        try checkMediaType()
         guard let members = (try? JSONValue(parsing: body))?.object else {
             throw .validation("The request body is not a JSON object.", reason: .cannotParse)
         }

@@ -120,7 +120,7 @@ extension ControlRoute {
 
 extension AuthenticatedRequest {
     func decode<Input: OperationInput>(_ type: Input.Type, _ parameters: [String: String]) throws(SignalboxError) -> Input {
-        try checkMediaType(Input.schema)
+        if Input.schema.members.contains(where: { $0.location == .body }) { try checkMediaType() }
         guard let query = PercentEncoding.query(front.rawQuery) else {
             throw .validation("The query string is not percent-encoded correctly.", reason: .cannotParse)
         }
@@ -129,8 +129,8 @@ extension AuthenticatedRequest {
 
     /// A body in another format is refused by name instead of as bad JSON. None given is JSON: curl and hand-made
     /// calls leave it out.
-    private func checkMediaType(_ schema: Schema) throws(SignalboxError) {
-        guard !body.isEmpty, schema.members.contains(where: { $0.location == .body }) else { return }
+    func checkMediaType() throws(SignalboxError) {
+        guard !body.isEmpty else { return }
         for (name, value) in front.headers where name.lowercased() == "content-type" {
             let type = value.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
             guard ["", "application/json", "application/x-amz-json-1.0", "application/x-amz-json-1.1"].contains(type) else {

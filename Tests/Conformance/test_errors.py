@@ -224,7 +224,8 @@ WITH_BODY = [name for name, operation in DOCUMENT.operations.items() if operatio
 
 def raw(world, signer, name, body, content_type="application/json"):
     operation = DOCUMENT.operations[name]
-    values = {"agentRuntimeId": world.good.id, "agentRuntimeArn": world.good.arn, "resourceArn": world.good.arn, "endpointName": "prod"}
+    values = {"agentRuntimeId": world.good.id, "agentRuntimeArn": world.good.arn, "resourceArn": world.good.arn, "endpointName": "prod",
+              "accessKeyId": "AKIAIOSFODNN7EXAMPLE"}
     target = operation.target(**{p["name"]: values[p["name"]] for p in operation.parameters if p["in"] == "path"})
     headers = [(p["name"], session_id()) for p in operation.parameters if p["in"] == "header" and p["required"]]
     return signer.send(operation.method, target, body, [*headers, *([("Content-Type", content_type)] if content_type else [])])

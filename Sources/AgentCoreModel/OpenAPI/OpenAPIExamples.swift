@@ -48,6 +48,7 @@ enum OpenAPIExamples {
         #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"210987654321"},"Action":"bedrock-agentcore:InvokeAgentRuntime","Resource":"arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/hello-AbC123dEf9"}]}"#
 
     private static let particular: [String: JSONValue] = [
+        "AuditEvent.id": 17,
         "DeleteAgentRuntimeRequest.agentRuntimeVersion": "1",
         "DeleteAgentRuntimeResponse.status": "DELETING",
         "DeleteAgentRuntimeEndpointResponse.status": "DELETING",
