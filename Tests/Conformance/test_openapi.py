@@ -7,8 +7,10 @@ document is read back into shapes, which have to be the shapes that the server w
 import json
 import os
 
+import botocore.session
 import jsonschema_rs
 import pytest
+from botocore.validate import ParamValidator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from document import Document
@@ -228,6 +230,22 @@ def test_examples_obey_their_schemas(document):
             assert not problems, (operation.name, place, problems)
             checked += 1
     assert checked > 200
+
+
+def test_examples_are_calls_that_sdks_accept(document):
+    """The page makes its examples of these."""
+    for operation in document.of_aws.values():
+        shape = botocore.session.get_session().get_service_model(SERVICES[operation.plane]).operation_model(operation.name).input_shape
+        members = {p["x-signalbox-member"]: p["example"] for p in operation.parameters if "example" in p}
+        body = operation.data.get("requestBody")
+        if body and "x-signalbox-member" in body:
+            members[body["x-signalbox-member"]] = b"{}"
+        elif body:
+            members.update(body["content"]["application/json"]["example"])
+        # Filters of our own, and members of newer releases.
+        known = {name: value for name, value in members.items() if name in shape.members}
+        assert not (report := ParamValidator().validate(known, shape)).has_errors(), (operation.name, report.generate_report())
+        assert set(shape.required_members) <= set(known), operation.name
 
 
 def test_every_operation_and_member_is_described(document):
