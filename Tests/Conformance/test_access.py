@@ -125,6 +125,17 @@ def test_rotation_leaves_the_old_key_a_while(replicas):
     becomes(replicas, new, "ok")
 
 
+def test_a_homes_own_key_is_rotated(replicas):
+    first, _ = replicas
+    made = run_json(first, "key", "create", "--account", ACCOUNT, "--save")
+    rotated = run_json(first, "key", "rotate", made["AccessKeyId"], "--grace", "0s", "--save")
+    environment = json.loads(first.run("env", "--home", first.home, "--output", "json").stdout)
+    assert environment["AWS_ACCESS_KEY_ID"] == rotated["AccessKeyId"]
+    assert environment["AWS_SECRET_ACCESS_KEY"] == rotated["SecretAccessKey"]
+    assert outcome(first, rotated) == "ok"
+    becomes(replicas, made, "UnrecognizedClientException")
+
+
 def test_an_administrator_keeps_keys_through_the_server(server):
     """Without a database: own routes, own account."""
     made = run_json(server, "key", "create", "--role", "operator")

@@ -101,12 +101,7 @@ extension KeyCommand {
                 throw CommandError(usage: "--account is for a database; a server makes keys of the caller's own account")
             }
             let key = try await answer(settings)
-            if save {
-                try DevelopmentKey(
-                    accessKeyId: key["AccessKeyId"]?.string ?? "", secretAccessKey: key["SecretAccessKey"]?.string ?? "",
-                    account: key["Account"]?.string ?? "", region: region
-                ).write(HomeDirectory(path: settings.home))
-            }
+            if save { try DevelopmentKey(made: key, region: region).write(HomeDirectory(path: settings.home)) }
             show(key, try settings.makeOutput())
         }
 
@@ -152,19 +147,30 @@ extension KeyCommand {
             abstract: "Make a key in another's place; the old one ends after a while.",
             discussion: """
                 The new key has the old one's role. Its secret is shown once. Give it to whoever uses the old one within --grace;
-                'key enable' keeps the old one after all, 'key disable' ends it at once.
+                'key enable' keeps the old one after all, 'key disable' ends it at once. With --save the new key becomes the one
+                that 'signalbox env' prints for this home.
 
                 EXAMPLES
                   signalbox key rotate AKIA0123456789ABCDEF
-                  signalbox key rotate AKIA0123456789ABCDEF --grace 30m
+                  signalbox key rotate AKIA0123456789ABCDEF --grace 30m --save
                 """)
 
         @Argument(help: ArgumentHelp("Id of the key.", valueName: "key-id")) var keyID: String
         @Option(help: ArgumentHelp("How long the old key stays good: 90s, 30m, 24h, 7d.", valueName: "time"))
         var grace = Lifetime(seconds: AccessRoutes.defaultGrace)
+        @Flag(help: "Keep the new key in the home, for 'signalbox env'.") var save = false
         @OptionGroup var database: DatabaseOptions
         @OptionGroup var common: CommonOptions
         @OptionGroup var printing: OutputOptions
+
+        func run() async throws {
+            let settings = try await SettingsReader.load(database, common, printing)
+            let home = HomeDirectory(path: settings.home)
+            let region = try DevelopmentKey.read(home)?.region ?? DevelopmentKey.region
+            let key = try await answer(settings)
+            if save { try DevelopmentKey(made: key, region: region).write(home) }
+            show(key, try settings.makeOutput())
+        }
 
         func onDatabase(_ store: Store, _ context: OperationContext) async throws -> JSONValue {
             JSONValue(try await store.accessKeyRotate(context, account: nil, keyID: keyID, graceSeconds: grace.seconds))
@@ -175,6 +181,15 @@ extension KeyCommand {
         }
 
         func show(_ answer: JSONValue, _ output: Output) { output.emit(answer) { .madeKey(answer) } }
+    }
+}
+
+extension DevelopmentKey {
+    /// A key just made, as database and server tell of it.
+    fileprivate init(made key: JSONValue, region: String) {
+        self.init(
+            accessKeyId: key["AccessKeyId"]?.string ?? "", secretAccessKey: key["SecretAccessKey"]?.string ?? "",
+            account: key["Account"]?.string ?? "", region: region)
     }
 }
 
