@@ -84,7 +84,7 @@ public final class DataPlane: Sendable {
             }
             group.addTask { [self] in
                 await every(configuration.sessionSweep, "sessions") { [self] in
-                    try await sessions.store.replicaHeartbeat($0, sessions.identity)
+                    try await sessions.heartbeat($0)
                     try await sessions.writeActivity($0)
                     try await sessions.stopRequested($0)
                     try await sessions.endStrays($0)

@@ -75,6 +75,21 @@ import Testing
         #expect(fixture.store.live.count == 2)
     }
 
+    @Test func sessionsThatOthersEndedWhileWeWereSilentEnd() async throws {
+        let fixture = Fixture()
+        let ended = try await fixture.acquire()
+        let kept = try await fixture.acquire("session-that-is-kept-and-has-thirty-three-characters")
+        try await fixture.directory.heartbeat(fixture.context)
+        try await fixture.store.sessionEnd(fixture.context, session: ended.row, reason: "lost")
+        // Heard of in time: nobody can have ended it, so nothing is asked.
+        try await fixture.directory.heartbeat(fixture.context)
+        #expect(fixture.directory.count == 2)
+        fixture.time.advance(by: SessionDirectory.silence + .seconds(1))
+        try await fixture.directory.heartbeat(fixture.context)
+        try await eventually("its sandbox is stopped") { fixture.directory.count == 1 }
+        #expect(fixture.directory.acquireReady(endpoint: 1, sessionID: kept.key.sessionID) != nil)
+    }
+
     @Test func failedStartTellsEveryCallerAndTheNextCallTriesAgain() async throws {
         let fixture = Fixture()
         fixture.host.state.withLock { $0.startError = .agentFailed("the agent exited with code 3") }

@@ -6,6 +6,8 @@ import pytest
 
 from clients import ready_runtime
 from processes import wait_for
+from runtimes import session_id
+from signing import SESSION, invocation_target
 
 #: Seconds; conftest.py sets it.
 LEASE = 3
@@ -134,6 +136,30 @@ def test_the_dead_leave_their_work(pair, holder):
     finally:
         one.start()
     settled_once(pair, runtime_id)
+
+
+@pytest.mark.long
+def test_sessions_of_a_replica_that_was_away(pair):
+    """Another opens its session anew after 30 s of silence; when it is back, its own incarnation ends."""
+    one, two = pair.both
+    runtime = pair.workshop.runtime(environment={"AGENT_VERSION": "1"})
+    session = session_id()
+    headers = [(SESSION, session), ("Content-Type", "application/json")]
+    before = runtime.invoke(session=session)["incarnation"]
+    one.pause()
+    try:
+        def anew():
+            answer = two.signer().send("POST", invocation_target(runtime.arn), b"{}", headers)
+            assert answer.status in (200, 409), answer
+            return answer.json["incarnation"] if answer.status == 200 else None
+
+        after = wait_for(anew, 90, "the session can't be opened elsewhere")
+        assert after != before
+    finally:
+        one.resume()
+    wait_for(lambda: not [pid for pid in one.belongings() if pid not in (one.process.pid, one.supervisor())], 30,
+             "two sandboxes of one session live")
+    assert two.signer().send("POST", invocation_target(runtime.arn), b"{}", headers).json["incarnation"] == after
 
 
 def settled_once(pair, runtime_id):

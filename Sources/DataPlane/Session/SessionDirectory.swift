@@ -25,11 +25,15 @@ public final class SessionDirectory: Sendable {
         var unwrittenEnds: [(row: Int64, reason: String)] = []
         /// Until then the database may have rows in our name that nobody here knows of (`endStrays`).
         var straysUntil: ContinuousClock.Instant?
+        /// Of the last heartbeat that the database took.
+        var heartbeatAt: ContinuousClock.Instant?
         var isClosing = false
     }
 
     /// Seconds without a heartbeat after which a replica counts as gone.
     static let heartbeatPatience = 30.0
+    /// Between two heartbeats, from which on others may count this replica as gone.
+    static let silence: Duration = .seconds(15)
     /// Longer than the database goes on with a statement that nobody waits for any more.
     static let strayPatience: Duration = .seconds(30)
 

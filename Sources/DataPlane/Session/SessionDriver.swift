@@ -138,26 +138,6 @@ extension SessionDirectory {
         }
     }
 
-    /// Ends sessions that only the database knows, after one may have come about: they would count as live for ever.
-    public func endStrays(_ context: OperationContext) async throws {
-        guard let until = state.withLock({ $0.straysUntil }) else { return }
-        let now = clock.now()
-        for record in try await store.sessionListOwned(context, replica: identity.id).map(\.session) where isStray(record) {
-            try await host.stop(record.sandboxID)
-            try await store.sessionEnd(context, session: record.id, reason: SessionEnd.lost.code)
-            logger.notice("a session that was never told of was ended", metadata: ["sandbox": "\(record.sandboxID)"])
-        }
-        state.withLock { if $0.straysUntil == until, until <= now { $0.straysUntil = nil } }
-    }
-
-    private func isStray(_ record: SessionRecord) -> Bool {
-        let key = Session.Key(endpoint: record.endpoint, sessionID: record.sessionID)
-        return state.withLock { state in
-            if case .opening = state.places[key] { return false }
-            return state.sandboxes[record.sandboxID] == nil
-        }
-    }
-
     public func handle(_ event: SandboxHostEvent) async {
         switch event {
         case .exited(let id, let how):
