@@ -30,6 +30,19 @@ struct WorkTests {
         }
     }
 
+    @Test func anAttemptThatSaysNothingIsForgotten() async throws {
+        try await withStore { store in
+            try await store.workEnqueue(c, kind: "endpoint", subject: "1")
+            for (counts, attempts) in [(false, 1), (true, 1), (false, 2), (true, 2)] {
+                let item = try #require(try await store.workClaim(c, kinds: kinds, holder: "a", lease: .seconds(60)).first)
+                #expect(item.attempts == attempts)
+                try await store.workFail(c, item, error: "no", retryAfter: .zero, counts: counts)
+            }
+        }
+        #expect(Store.isTrouble(Store.translated(PostgresError(.away, "gone"))))
+        #expect(!Store.isTrouble(SignalboxError.unavailable("No supervisor answers.")))
+    }
+
     @Test func whatWasClaimedWithoutAnAnswerIsTakenBack() async throws {
         try await withStore { store in
             for subject in ["1", "2"] { try await store.workEnqueue(c, kind: "endpoint", subject: subject) }

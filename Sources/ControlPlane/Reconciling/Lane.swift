@@ -93,9 +93,12 @@ struct Lane: Sendable {
             if let kind = WorkKind(rawValue: item.kind) { metrics.failed(kind) }
             c.logger.warning("to be tried again", metadata: ["error": "\(error)", "attempt": "\(item.attempts)"])
             do {
-                try await store.workFail(c, item, error: "\(error)", retryAfter: item.backOff)
+                // The database's trouble is no reason to wait ever longer, or to give up.
+                let isTrouble = Store.isTrouble(error)
+                try await store.workFail(
+                    c, item, error: "\(error)", retryAfter: isTrouble ? Self.pauseWhileAway : item.backOff, counts: !isTrouble)
             } catch {
-                // Its lease ends by itself.
+                // Then the next claim takes it back.
                 c.logger.debug("the failure was not written", metadata: ["error": "\(error)"])
             }
         }

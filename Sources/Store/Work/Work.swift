@@ -94,16 +94,20 @@ extension Store {
 
     /// Not done: due again after the back-off, at once when it was asked for again meanwhile.
     /// Throws `LeaseLost` when somebody else has claimed it.
+    ///
+    /// - Parameter counts: false: the attempt says nothing about the work and is forgotten.
     public func workFail(
-        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem, error: String, retryAfter: Duration
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem, error: String, retryAfter: Duration,
+        counts: Bool = true
     ) async throws {
         let result = try await run(
             c, in: executor,
             """
             update work set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), last_error = $3,
-                due_at = case when requested = claimed then now() + $4 * interval '1 millisecond' else least(due_at, now()) end
+                due_at = case when requested = claimed then now() + $4 * interval '1 millisecond' else least(due_at, now()) end,
+                attempts = case when $5 then attempts else greatest(0, attempts - 1) end
             where id = $1 and fencing_token = $2
-            """, [.int(item.id), .int(item.fencingToken), .text(error), .milliseconds(retryAfter)])
+            """, [.int(item.id), .int(item.fencingToken), .text(error), .milliseconds(retryAfter), .bool(counts)])
         if result.affectedRows == 0 { throw LeaseLost(kind: item.kind, subject: item.subject) }
     }
 
