@@ -18,7 +18,8 @@ import pytest
 
 import places
 from failpoints import declared
-from grid import ACTIONS, ELSEWHERE, OPERATIONS, REACHED, Lane
+from grid import ACTIONS, ELSEWHERE, REACHED, Lane
+from operations import OPERATIONS
 
 #: In --long; a server that is crashed once may be crashed differently the next time.
 ROUNDS = 5

@@ -1,4 +1,4 @@
-"""Load that knows what it may be answered while the database is in trouble."""
+"""A database in trouble, and load that knows what it may be answered meanwhile."""
 
 import collections
 import itertools
@@ -7,10 +7,18 @@ import threading
 import time
 import uuid
 
+import places
+import transitions
+from crashing import Crashing
+from failpoints import Failpoints
+from postgres import PrivatePostgres
 from processes import wait_for
 from runtimes import session_id
+from server import ServeServer
 from signing import SESSION, invocation_target, stop_target
 
+#: Who the server is in the database.
+ROLE = "server"
 #: Seconds that no request may take, whatever has happened.
 LONGEST = 15
 
@@ -71,11 +79,13 @@ class Load:
     def _invoke(self):
         session = session_id()
         headers = [(SESSION, session), ("Content-Type", "application/json")]
-        first = None
-        for calls in itertools.count(1):
-            if self._over.is_set():
-                return
+        first, calls = None, 0
+        while not self._over.is_set():
             reply = self._send("invoke", "POST", invocation_target(self.runtime.arn, self.endpoint), b"{}", headers)
+            # It is warm from its first answer on.
+            if first is None and reply.status != 200 and self._is_trouble("first invocation", reply):
+                continue
+            calls += 1
             if reply.status != 200:
                 return self.failures.append(f"a warm invocation failed: {reply} after {calls} calls")
             first = first or reply.json
@@ -157,3 +167,59 @@ class Load:
         return int(self.sql(f"""
             select count(*) from endpoint_history
             where runtime_id = '{self.runtime.id}' and endpoint_name = '{self.endpoint}' and kind = 'requested'""")[0][0])
+
+
+class Troubled:
+    """A server on a PostgreSQL that nobody else needs."""
+
+    def __init__(self, scratch, name, settings=(), directory=None):
+        self.cluster = PrivatePostgres(directory or f"{scratch}/pg-{name}", settings)
+        self.failpoints = Failpoints(f"{scratch}/{name}-failpoints")
+        self.scratch, self.name = scratch, name
+
+    def __enter__(self):
+        self.cluster.__enter__()
+        try:
+            self.database = self.cluster.create_database()
+            # No superuser: one would be exempt from the limit of its connections.
+            self.cluster.query(f"create role {ROLE} login")
+            self.cluster.query(f"alter database {self.database} owner to {ROLE}")
+            self.server = ServeServer(
+                f"{self.scratch}/{self.name}", self.cluster.url(self.database).replace("signalbox@", f"{ROLE}@"), log=places.log(f"postgres-{self.name}"),
+                environment=self.failpoints.environment, arguments=["--shutdown-grace", "2", *self.failpoints.arguments])
+            self.server.__enter__()
+        except BaseException:
+            self.cluster.__exit__()
+            raise
+        try:
+            self.crashing = Crashing(self.server, self.cluster, self.database)
+            transitions.observe(self.sql)
+            self.runtime = self.crashing.workshop.runtime(environment={"AGENT_VERSION": "1"})
+            self.runtime.update(environment={"AGENT_VERSION": "2"})
+            self.runtime.endpoint("prod", 1)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.server.__exit__()
+        finally:
+            self.cluster.__exit__()
+
+    def sql(self, statement):
+        return self.cluster.query(statement, self.database)
+
+    def settled(self, load):
+        """Everything has come to rest, and is as the callers were told."""
+        self.crashing.settle()
+        done = load.is_durable()
+        load.leaves_no_session()
+        self.crashing.history_is_legal()
+        transitions.check(self.sql)
+        return done
+
+    def backends(self, condition="true"):
+        return [int(row[0]) for row in self.sql(
+            f"select pid from pg_stat_activity where usename = '{ROLE}' and {condition}")]

@@ -172,6 +172,8 @@ extension SessionDirectory {
     /// the rest is ended; a sandbox of ours without a session is stopped. Call before anything else
     /// starts sandboxes.
     public func adopt(_ context: OperationContext) async throws {
+        // The registration, a moment ago, was the first.
+        state.withLock { $0.heartbeatAt = clock.now() }
         let rows = try await store.sessionListOwned(context, replica: identity.id)
         let sandboxes = try await host.list()
         let running = Set(sandboxes.filter(\.isRunning).map(\.id))
