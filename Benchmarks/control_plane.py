@@ -54,7 +54,8 @@ class Plane:
 
     @contextmanager
     def server(self, name="one"):
-        with ServeServer(f"{self.run.scratch}/{name}", self.postgres.url(self.database), log=LOGS / f"bench-control-{name}.log") as server:
+        with ServeServer(f"{self.run.scratch}/{name}", self.postgres.url(self.database), log=LOGS / f"bench-control-{name}.log",
+                         keys=f"{self.run.scratch}/keys") as server:
             yield server
 
     def populate(self):

@@ -32,7 +32,7 @@ def crowd(scratch, postgres):
     database = postgres.create_database()
 
     def server():
-        return ServeServer(f"{scratch}/crowd", postgres.url(database), log=places.log("crowd"))
+        return ServeServer(f"{scratch}/crowd", postgres.url(database), log=places.log("crowd"), keys=f"{scratch}/crowd-keys")
 
     with server() as first:
         workshop = Workshop(first.clients)

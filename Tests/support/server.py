@@ -174,17 +174,23 @@ class ServeServer(LocalServer):
 
     verb = "serve"
 
-    def __init__(self, home, database_url, **options):
+    def __init__(self, home, database_url, *, keys=None, **options):
         super().__init__(home, **options)
         self.extra["SIGNALBOX_DATABASE_URL"] = database_url
+        #: Where the master keys are that all servers of a database share; the first puts its own there.
+        self.keys = keys
 
     def __enter__(self):
         os.makedirs(self.home, mode=0o711, exist_ok=True)
         try:
+            if self.keys and os.path.exists(self.keys):
+                shutil.copytree(self.keys, f"{self.home}/keys")
             self.run("migrate")
             key = json.loads(self.run(
                 "key", "create", "--account", ACCOUNT, "--role", "admin", "--output", "json").stdout)
             self.environment = environment_of(self.url, key["AccessKeyId"], key["SecretAccessKey"], "us-east-1")
+            if self.keys and not os.path.exists(self.keys):
+                shutil.copytree(f"{self.home}/keys", self.keys)
             self.start()
         except BaseException:
             end_all(self.belongings())
