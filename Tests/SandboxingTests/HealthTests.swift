@@ -45,8 +45,8 @@ extension SandboxingTests {
                 _ = try await host.client.start(host.specification("sick", "ping-500"))
                 try await HealthProbe.waitUntilHealthy(supervisor: host.client, id: "sick", path: nil, timeout: .seconds(30))
                 #expect(
-                    try await failure(host, "sick", timeout: .seconds(1)).message
-                        == "the agent did not answer GET /ping on port 8080 within 1 s (GET /ping answered 500); last lines of its log: serving"
+                    try await failure(host, "sick", timeout: .seconds(4)).message
+                        == "the agent did not answer GET /ping on port 8080 within 4 s (GET /ping answered 500); last lines of its log: serving"
                 )
                 _ = try await host.client.start(host.specification("hang", "hang"))
                 // Accepting is enough where there is no path.

@@ -25,7 +25,8 @@ struct ControlRoutesTests {
 
     @Test func everyOperationOfOursHasItsRoute() async throws {
         try await SignedServer.with { server async throws in
-            let routes = ControlRoute.own(.init(store: server.store), interpreters: { [:] }) + server.observability.routes
+            let routes =
+                ControlRoute.own(.init(store: server.store), interpreters: { [:] }) + server.observability.routes
                 + AccessRoutes(store: server.store, authenticator: server.authenticator).routes
             let found = routes.map { route in
                 guard case .template(let path) = route.path else { return "" }

@@ -175,7 +175,7 @@ struct AuditTests {
 
     /// An installation from before the trail: what its history knows is there after the upgrade.
     @Test func theHistoryFromBeforeIsThere() async throws {
-        let position = try #require(Migration.embedded.firstIndex { $0.name == "audit" })
+        let position = try #require(Migration.embedded.firstIndex { $0.name == "audit-and-access" })
         try await TestDatabase.withDatabase { client in
             try await Migrator(postgres: client, migrations: Array(Migration.embedded[..<position])).migrate(.test())
             let steps: [(kind: String, endpoint: String, from: Int?, to: Int?, rollbackTo: Int?)] = [

@@ -165,7 +165,8 @@ enum OpenAPITexts {
             "Access", "Make an access key for the account.",
             "The secret is shown this once. Session credentials make no keys: what ends by itself must not leave behind what does not."),
         "DisableAccessKey": Text(
-            "Access", "Disable an access key.", "At once, on every replica, with the session credentials made with it. Not the one that signs."),
+            "Access", "Disable an access key.",
+            "At once, on every replica, with the session credentials made with it. Not the one that signs."),
         "EnableAccessKey": Text("Access", "Make an access key good again.", "One that was to end when it was rotated, too."),
         "RotateAccessKey": Text(
             "Access", "Make a key in another's place.",

@@ -25,7 +25,7 @@ public struct RequestOperation: Sendable, Hashable {
     static var count: Int { table.count }
 
     private static let table: [(plane: String, name: String)] =
-        [("none", "Unknown")] + ["Health", "Readiness"].map { ("own", $0) } 
+        [("none", "Unknown")] + ["Health", "Readiness"].map { ("own", $0) }
         + (Operation.own + Operation.all).map { ($0.plane.rawValue, $0.name) } + objects.map { ("objects", $0) }
 
     private static let indices = Dictionary(

@@ -593,8 +593,8 @@ create or replace view endpoint_detail as
 
 """#),
         Migration(
-            number: 4, name: "audit",
-            checksum: "cefe9fdef84412793960ef94d6e7099eff444300c2443a58f98af102b743a9fa",
+            number: 4, name: "audit-and-access",
+            checksum: "cbc251765f1b9bafb9ba73c6df57578845cec1c8bc696b48949709edd37f14ab",
             text: #"""
 -- Who changed what, when, from where. Written in the transaction of the change itself; the ends of changes,
 -- which the reconcilers reach, are written by a trigger of endpoint_history.
@@ -702,20 +702,10 @@ select h.at, h.account, h.region, h.runtime_id,
         'reason', h.reason))
 from endpoint_history h order by h.id;
 
-"""#),
-        Migration(
-            number: 5, name: "runtime-status-index",
-            checksum: "f2a85fb34f198eabed88748a4c8a8e49bc278837fcbdc881e449c14c266eb131",
-            text: #"""
 -- The list of an account's failed runtimes must not read those that are well.
 
 create index agent_runtime_status on agent_runtime (account, region, status);
 
-"""#),
-        Migration(
-            number: 6, name: "access",
-            checksum: "0ff85921f0fb717f221934bcc35bf24d136f50de0cf58b30b5cba83caa1ecb4c",
-            text: #"""
 -- Accounts and keys that are switched off, keys that end by themselves, master keys that change, and a
 -- limit for the sessions of an account.
 
