@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import os
+import pathlib
 import subprocess
+
+import pytest
 
 import places
 from processes import clean_environment
@@ -32,7 +35,11 @@ def test_two_servers_start_on_an_empty_database(scratch, postgres, long_run):
         servers = [
             Replica(f"{scratch}/empty-{number}-{which}", postgres.url(database), log=places.log("empty")) for which in "ab"]
         for server in servers:
-            os.makedirs(server.home, mode=0o711)
+            os.makedirs(f"{server.home}/keys", mode=0o700)
+            os.chmod(server.home, 0o711)
+            # Servers of one database share the master key, which whoever installs them copies.
+            pathlib.Path(f"{server.home}/keys/master.key").write_bytes(f"{number:032d}".encode())
+            os.chmod(f"{server.home}/keys/master.key", 0o600)
         try:
             with concurrent.futures.ThreadPoolExecutor(2) as threads:
                 list(threads.map(lambda server: server.start(), servers))
@@ -42,3 +49,18 @@ def test_two_servers_start_on_an_empty_database(scratch, postgres, long_run):
         finally:
             for server in servers:
                 server.__exit__()
+
+
+def test_a_server_without_the_master_key_says_so(scratch, postgres):
+    """Two homes with keys of their own: the second one's would seal what the first can't read."""
+    url = postgres.url(postgres.create_database())
+    first, second = (Replica(f"{scratch}/own-key-{which}", url, log=places.log(f"own-key-{which}")) for which in "ab")
+    for server in (first, second):
+        os.makedirs(server.home, mode=0o711)
+    try:
+        first.start()
+        with pytest.raises(RuntimeError, match="Error: The database's master key [0-9a-f]{16} is not in this home"):
+            second.start()
+    finally:
+        for server in (first, second):
+            server.__exit__()

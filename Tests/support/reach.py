@@ -6,7 +6,7 @@ Tests/Conformance/test_errors.py provokes all others, and fails when one is in n
 #: By code, whatever the operation.
 NEVER = {
     "InternalServerException": "only a defect leads to it, or a failpoint: Tests/Crash",
-    "ThrottlingException": "off unless a server is told to throttle",
+    "ThrottlingException": "off unless a server is told to throttle: Tests/Conformance/test_limits.py",
     "UnauthorizedException": "for callers with a token of an identity provider; here they sign",
 }
 

@@ -76,9 +76,10 @@ extension Store {
                 [.text(replica), .textArray(secrets.ring.ids)])
         }
         if !isHere, let current {
-            throw SignalboxError.internal(
-                "the database's master key \(current) is not in this home (it has \(secrets.ring.ids.joined(separator: ", "))): "
-                    + "copy it from another server's keys/master.key or keys/master/\(current).key")
+            throw SignalboxError(
+                .internal,
+                "The database's master key \(current) is not in this home (it has \(secrets.ring.ids.joined(separator: ", "))): "
+                    + "copy it from another server's keys/master.key or keys/master/\(current).key.")
         }
     }
 
