@@ -24,7 +24,7 @@ def document():
 
 
 @pytest.fixture(scope="session")
-def world(server):
+def world(server, document):
     workshop = Workshop(server.clients)
     control = workshop.control
     good = workshop.runtime()
@@ -42,7 +42,9 @@ def world(server):
     identities = [unique("victim") for _ in range(3)]
     for name in identities:
         control.create_workload_identity(name=name)
-    yield World(good, identity, workshop.artifact("probe"), session_id(), victims, endpoints, identities)
+    make = lambda: server.signer().send("POST", "/_signalbox/v1/keys", b'{"role":"viewer"}').json["AccessKeyId"]  # noqa: E731
+    keys = {name: [make() for _ in range(3)] for name in document.operations if name.endswith("AccessKey") and name != "CreateAccessKey"}
+    yield World(good, identity, workshop.artifact("probe"), session_id(), victims, endpoints, identities, keys)
     # All that the fuzzer made, too.
     for page in control.get_paginator("list_agent_runtimes").paginate():
         workshop._made += [line["agentRuntimeId"] for line in page["agentRuntimes"] if line["agentRuntimeId"] not in workshop._made]

@@ -77,6 +77,10 @@ def check(operation, case, response):
         # The made-up path is another one, or none.
         assert response.status_code in (404, 405) and set(response.json()) == {"message"}
         return
+    if response.status_code == 414:
+        # Not of any operation: the document's introduction has it.
+        assert response.json()["reason"] == "CannotParse" and len(response.request.url) > 16_000
+        return
     case.validate_response(response, checks=CHECKS)
     if response.status_code >= 400:
         documented = {(e["code"], e["status"]) for e in operation.data.get("x-signalbox-errors", [])}

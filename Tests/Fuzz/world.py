@@ -17,6 +17,8 @@ class World(NamedTuple):
     runtimes: list
     endpoints: list
     identities: list
+    #: Access keys by the operation that may have them.
+    keys: dict
 
     @staticmethod
     def policy(arn):
@@ -33,6 +35,7 @@ class World(NamedTuple):
                 ["prod", "DEFAULT"]),
             "agentRuntimeArn": draw.choice([self.good.arn, self.good.id]),
             "resourceArn": draw.choice([self.good.arn, f"{self.good.arn}/runtime-endpoint/prod"]),
+            **({"accessKeyId": draw.choice(self.keys[operation.name])} if operation.name in self.keys else {}),
         }
         if operation.name == "StopRuntimeSession" and draw.random() < 0.3:
             # There is something to stop.
