@@ -87,7 +87,9 @@ class Plane:
     def pgbench(self, *arguments, database=None):
         done = subprocess.run(
             [f"{self.postgres.bin}/pgbench", "-h", self.postgres.directory, "-U", "signalbox", *arguments, database or self.database],
-            check=True, capture_output=True, text=True)
+            check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"pgbench ended with {done.returncode}: {done.stderr[-2000:]}")
         found = re.search(r"tps = ([\d.]+)", done.stdout)
         return float(found.group(1)) if found else None
 

@@ -70,4 +70,7 @@ def _value(literal, known):
     if text in known:
         return known[text]
     # Numbers were sent as numbers; an account's twelve digits were not.
-    return text if re.fullmatch(r"-?\d{1,11}", text) else literal
+    if re.fullmatch(r"-?\d{1,11}", text):
+        return text
+    # pgbench takes ":name" for a variable of its own inside literals, too.
+    return "E" + literal.replace("\\", "\\\\").replace(":", "\\x3a") if ":" in literal else literal
