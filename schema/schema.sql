@@ -607,7 +607,7 @@ create table work (
     created_at timestamptz not null default now(),
     constraint work_subject unique (kind, subject)
 );
-create index work_due on work (due_at);
+create index work_due on work (kind, due_at);
 create index work_holder on work (holder) where holder is not null;
 
 create function work_notify() returns trigger language plpgsql as $$

@@ -24,7 +24,7 @@ class Crowd:
         return self.postgres.query(sql, self.database)
 
     def settled(self):
-        wait_for(lambda: not self.query("select from work where kind <> 'crowd'"), 60, "the reconcilers do not come to an end")
+        wait_for(lambda: not self.query("select from work where subject not like 'crowd%'"), 60, "the reconcilers do not come to an end")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def _crowd(query, runtime):
         from runtime_endpoint e join agent_runtime r on r.id = e.runtime;
         insert into idempotency (account, region, operation, target, token, request_sha256, response_status, response_body)
         select '{ACCOUNT}', 'us-east-1', 'CreateAgentRuntime', '', 'crowd-' || n, sha256(n::text::bytea), 202, '' from generate_series(1, 20000) n;
-        insert into work (kind, subject, due_at) select 'crowd', n::text, now() + interval '1 day' from generate_series(1, 20000) n;
+        insert into work (kind, subject, due_at) select 'settle-endpoint', 'crowd-' || n, now() + interval '1 day' from generate_series(1, 20000) n;
         insert into bucket (account, region, name) select '{ACCOUNT}', 'us-east-1', 'crowd-' || n from generate_series(1, 5000) n;
         insert into bucket_object (bucket, key, artifact, size, etag, version_id)
         select bucket, 'crowd/' || n, artifact, size, etag, version_id || n from (select * from bucket_object limit 1) one, generate_series(1, 20000) n;

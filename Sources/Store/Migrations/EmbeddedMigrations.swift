@@ -594,7 +594,7 @@ create or replace view endpoint_detail as
 """#),
         Migration(
             number: 4, name: "audit-and-access",
-            checksum: "cbc251765f1b9bafb9ba73c6df57578845cec1c8bc696b48949709edd37f14ab",
+            checksum: "65bf464046364659db6e7e9e2e7846ec4f4b4388a122692c281a44485a01952c",
             text: #"""
 -- Who changed what, when, from where. Written in the transaction of the change itself; the ends of changes,
 -- which the reconcilers reach, are written by a trigger of endpoint_history.
@@ -816,6 +816,10 @@ begin
     opened := answer.opened;
     live := answer.live;
 end $$;
+
+-- A lane looks at its own kinds only.
+drop index work_due;
+create index work_due on work (kind, due_at);
 
 """#),
     ]

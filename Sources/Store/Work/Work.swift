@@ -29,10 +29,13 @@ extension Store {
             c,
             """
             with due as (
-                select id from work
-                where kind = any($1) and due_at <= clock_timestamp() and (lease_until is null or lease_until <= clock_timestamp()
-                    or (holder = $3 and $5::bigint[] is not null and fencing_token <> all($5::bigint[])))
-                order by due_at limit $2 for update skip locked
+                -- Kind by kind, from the index: neither work of other kinds nor what is not due yet is looked at.
+                select found.id from unnest($1::text[]) as wanted (kind), lateral (
+                    select id, due_at from work
+                    where kind = wanted.kind and due_at <= now() and (lease_until is null or lease_until <= now()
+                        or (holder = $3 and $5::bigint[] is not null and fencing_token <> all($5::bigint[])))
+                    order by due_at limit $2 for update skip locked
+                ) as found order by found.due_at limit $2
             )
             update work w set holder = $3, lease_until = clock_timestamp() + $4 * interval '1 millisecond',
                 fencing_token = nextval('work_fencing_token'), claimed = w.requested, attempts = w.attempts + 1
@@ -131,9 +134,15 @@ extension Store {
         let result = try await run(
             c,
             """
-            select greatest(0, extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()))::double precision
-                as seconds
-            from work where kind = any($1) having count(*) > 0
+            select greatest(0, extract(epoch from soonest - clock_timestamp()))::double precision as seconds
+            from (
+                select least(
+                    -- Lanes ask this whenever they run dry, however many rows wait.
+                    (select min(first.due_at) from unnest($1::text[]) as wanted (kind), lateral (
+                        select due_at from work where kind = wanted.kind and holder is null order by due_at limit 1) as first),
+                    (select min(greatest(due_at, lease_until)) from work where kind = any($1) and holder is not null)
+                ) as soonest
+            ) as next where soonest is not null
             """, [.textArray(kinds)])
         return try decoding { try result.first.map { .milliseconds(Int64((try $0.double("seconds") * 1_000).rounded(.up))) } }
     }

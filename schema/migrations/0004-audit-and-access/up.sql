@@ -218,3 +218,7 @@ begin
     opened := answer.opened;
     live := answer.live;
 end $$;
+
+-- A lane looks at its own kinds only.
+drop index work_due;
+create index work_due on work (kind, due_at);
