@@ -15,8 +15,6 @@ public struct AccessRoutes: Sendable {
 
     /// Seconds that a rotated key stays good unless something else is said: a day.
     public static let defaultGrace = 86_400
-    /// Thirty days.
-    static let maximumGrace = 2_592_000
 
     var routes: [ControlRoute] { [list, create, change(disables: true), change(disables: false), rotate, delete, session] }
 
@@ -57,7 +55,7 @@ public struct AccessRoutes: Sendable {
         ControlRoute(.rotateAccessKey, .role(.administer)) { call, parameters in
             try Self.refuseTemporary(call)
             let members = try call.members(["graceSeconds"])
-            let grace = try members.number("graceSeconds", 0...Self.maximumGrace) ?? Self.defaultGrace
+            let grace = try members.number("graceSeconds", Operation.graceSeconds) ?? Self.defaultGrace
             let made = try await store.accessKeyRotate(
                 call.context, account: call.context.account, keyID: parameters["accessKeyId"] ?? "", graceSeconds: grace)
             return ControlRoute.Answer(body: JSONValue(made))

@@ -1,3 +1,5 @@
+import Platform
+
 /// Access keys and session credentials, for `Operation.own`. Members are named as in AWS's key files and
 /// credential programs.
 extension Operation {
@@ -36,7 +38,7 @@ extension Operation {
 
     public static let rotateAccessKey = Operation(
         "RotateAccessKey", .own, "POST", ownPrefix + "/keys/{accessKeyId}/rotate", 201,
-        input: named("RotateAccessKeyRequest", [.optional("graceSeconds", Schema("GraceSeconds", .integer(.init(0...2_592_000))))]),
+        input: named("RotateAccessKeyRequest", [.optional("graceSeconds", Schema("GraceSeconds", .integer(.init(graceSeconds))))]),
         output: newKey, errors: failures + [.validation, .resourceNotFound, .conflict], strict: true)
 
     public static let deleteAccessKey = Operation(
@@ -60,6 +62,8 @@ extension Operation {
             ]),
         errors: failures + [.validation], readOnly: true, strict: true)
 
+    /// How long a rotated key may stay good: up to thirty days.
+    public static let graceSeconds = 0...2_592_000
     /// How long session credentials may be good for.
     public static let sessionSeconds = 900...43_200
 
@@ -82,7 +86,7 @@ extension Operation {
 
 extension Schema {
     fileprivate static let role = Schema(
-        "Role", .string(length: .none, pattern: nil, values: ["admin", "operator", "invoker", "viewer"]))
+        "Role", .string(length: .none, pattern: nil, values: Principal.Role.allCases.map(\.rawValue)))
     fileprivate static let keyStatus = Schema("AccessKeyStatus", .string(length: .none, pattern: nil, values: ["Active", "Inactive"]))
     fileprivate static let accessKeyId = string("AccessKeyId", 1...128)
     fileprivate static let secret = string("Secret", 1...4096, sensitive: true)

@@ -3,7 +3,10 @@ extension Operation {
     public static let getMetrics = Operation(
         "GetMetrics", .own, "GET", ownPrefix + "/metrics", 200, input: .structure("GetMetricsRequest", []),
         output: .structure("Metrics", [.required("page", Schema("Page", .blob(length: .none)), in: .payload)]),
-        errors: [.accessDenied, .throttling, .internalServer], readOnly: true, contentType: "text/plain; version=0.0.4; charset=utf-8")
+        errors: [.accessDenied, .throttling, .internalServer], readOnly: true, contentType: metricsContentType)
+
+    /// Prometheus' text exposition format.
+    public static let metricsContentType = "text/plain; version=0.0.4; charset=utf-8"
 
     public static let getStatus = Operation(
         "GetStatus", .own, "GET", ownPrefix + "/status", 200, input: .structure("GetStatusRequest", []),

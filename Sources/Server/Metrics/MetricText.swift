@@ -1,6 +1,8 @@
+import AgentCoreModel
+
 /// Prometheus' text format, version 0.0.4.
 struct MetricText {
-    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+    static let contentType = Operation.metricsContentType
 
     private(set) var text = ""
 
