@@ -56,6 +56,11 @@ final class LibPQConnection: @unchecked Sendable {
 
     func sendSync() -> Bool { signalbox_pipeline_sync(handle) == 1 }
 
+    func enterPipeline() -> Bool { PQenterPipelineMode(handle) == 1 }
+
+    /// After the last sync was answered.
+    func exitPipeline() -> Bool { PQexitPipelineMode(handle) == 1 }
+
     func consumeInput() -> Bool { PQconsumeInput(handle) == 1 }
 
     /// While no statement is under way: looks at what has come, which may be the server's reason for leaving.

@@ -7,6 +7,23 @@ final class PendingRequest: Sendable {
         case statement(text: String, EncodedParameters)
         /// Simple protocol: several statements without parameters. Pinned lane only.
         case script(String)
+        /// One after the other in one round trip; an error keeps those after it from running. Pinned lane only.
+        case batch([Piece], BatchResults)
+    }
+
+    struct Piece: Sendable {
+        var text: String
+        var parameters: EncodedParameters
+    }
+
+    /// What the statements of a batch gave, besides the last one's, which the caller hears.
+    final class BatchResults: Sendable {
+        private let stored = Mutex<[QueryResult]>([])
+
+        /// One for each statement, once the request has succeeded.
+        var all: [QueryResult] { stored.withLock { $0 } }
+
+        func set(_ results: [QueryResult]) { stored.withLock { $0 = results } }
     }
 
     private enum State {

@@ -7,20 +7,30 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: all mutable state is touched only on `thread`.
 final class PinnedConnection: PollHandler, @unchecked Sendable {
-    private enum Phase { case preparing, executing }
     private enum Cancel: Equatable { case none, asked, answered }
 
     private struct Current {
         var request: PendingRequest
-        var phase: Phase
-        var variant: PreparedStatements.Variant?
-        var result: QueryResult?
+        /// What went out in pipeline mode, a sync behind it; empty for a script.
+        var sent: [SentStatement] = []
+        var results: [QueryResult] = []
         var error: PostgresError?
+        var endsInARow = 0
         var cancel = Cancel.none
         /// All results have come; only the answer to the cancellation is still out.
         var isDrained = false
         /// When a server that ignores the cancellation is given up.
         var giveUpAt: ContinuousClock.Instant?
+
+        /// Whether the next answer is that of a PREPARE.
+        var awaitsPrepare: Bool { results.count < sent.count && sent[results.count].awaitsPrepare }
+    }
+
+    private struct SentStatement {
+        var text: String
+        var variant: PreparedStatements.Variant
+        /// Its PREPARE went with it and is not answered, or the plan turned out to be of no use.
+        var awaitsPrepare: Bool
     }
 
     private let thread: PollThread
@@ -49,6 +59,13 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
         } interrupt: { request in
             self.thread.post { self.interrupt(request) }
         }
+    }
+
+    /// Several statements in one round trip, one result for each; an error keeps those after it from running.
+    func perform(_ pieces: [PendingRequest.Piece], deadline: ContinuousClock.Instant) async throws -> [QueryResult] {
+        let results = PendingRequest.BatchResults()
+        _ = try await perform(.batch(pieces, results), deadline: deadline)
+        return results.all
     }
 
     /// Ends a lease: rolls back whatever is open, after what is under way has ended. `completion`
@@ -132,17 +149,31 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
 
     private func begin(_ request: PendingRequest) {
         guard let connection else { return }
-        let sent: Bool
+        let isSent: Bool
         switch request.work {
         case .script(let text):
-            current = Current(request: request, phase: .executing)
-            sent = connection.sendSimple(text)
+            current = Current(request: request)
+            isSent = connection.sendSimple(text)
         case .statement(let text, let parameters):
-            let (variant, isNew) = connection.prepared.variant(text: text, types: parameters.types)
-            current = Current(request: request, phase: isNew ? .preparing : .executing, variant: variant)
-            sent = isNew ? connection.sendPrepare(variant, text: text) : connection.sendExecute(variant, parameters)
+            isSent = send([PendingRequest.Piece(text: text, parameters: parameters)], of: request, connection)
+        case .batch(let pieces, _):
+            isSent = send(pieces, of: request, connection)
         }
-        if sent { flush() } else { end(.away(connection.lastError)) }
+        if isSent { flush() } else { end(.away(connection.lastError)) }
+    }
+
+    private func send(_ pieces: [PendingRequest.Piece], of request: PendingRequest, _ connection: LibPQConnection) -> Bool {
+        let sent = pieces.map { piece in
+            let (variant, isNew) = connection.prepared.variant(text: piece.text, types: piece.parameters.types)
+            return SentStatement(text: piece.text, variant: variant, awaitsPrepare: isNew)
+        }
+        current = Current(request: request, sent: sent)
+        guard connection.enterPipeline() else { return false }
+        for (statement, piece) in zip(sent, pieces) {
+            if statement.awaitsPrepare, !connection.sendPrepare(statement.variant, text: statement.text) { return false }
+            if !connection.sendExecute(statement.variant, piece.parameters) { return false }
+        }
+        return connection.sendSync()
     }
 
     private func flush() {
@@ -158,20 +189,42 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
         while let step = current, !step.isDrained, self.connection === connection {
             switch connection.next() {
             case .busy: return
-            case .end: stepEnded(connection)
+            case .end:
+                // In a pipeline it stands behind each statement; the sync ends it. Never spin on a libpq that has nothing.
+                if step.sent.isEmpty { stepEnded(connection) } else if step.endsInARow > 2 { return }
+                current?.endsInARow += 1
             case .result(let result, let status):
-                take(result, status)
+                current?.endsInARow = 0
+                take(result, status, connection)
             }
         }
     }
 
-    private func take(_ result: OpaquePointer, _ status: ExecStatusType) {
+    private func take(_ result: OpaquePointer, _ status: ExecStatusType, _ connection: LibPQConnection) {
         switch status {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
-            if current?.phase == .executing { current?.result = QueryResult(consuming: result) } else { PQclear(result) }
+            guard let step = current else { return PQclear(result) }
+            if step.awaitsPrepare {
+                PQclear(result)
+                current?.sent[step.results.count].awaitsPrepare = false
+            } else {
+                current?.results.append(QueryResult(consuming: result))
+            }
         case PGRES_FATAL_ERROR, PGRES_NONFATAL_ERROR:
-            let error = connection?.failure(consuming: result) ?? PostgresError(consuming: result)
-            if current?.error == nil { current?.error = error }
+            let error = connection.failure(consuming: result)
+            guard current?.error == nil else { return }
+            current?.error = error
+            if error.isStalePlan, let step = current, step.results.count < step.sent.count {
+                current?.sent[step.results.count].awaitsPrepare = true
+            }
+        case PGRES_PIPELINE_ABORTED: PQclear(result)  // follows the one that failed
+        case PGRES_PIPELINE_SYNC:
+            PQclear(result)
+            // What was to be prepared behind an error was not.
+            for statement in current?.sent ?? [] where statement.awaitsPrepare {
+                connection.prepared.forget(text: statement.text, name: statement.variant.name)
+            }
+            connection.exitPipeline() ? stepEnded(connection) : end(.away(connection.lastError))
         default:
             PQclear(result)
             end(PostgresError(.server, "a statement started a COPY, which this client does not carry"))
@@ -181,22 +234,12 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
     /// libpq has delivered everything of the command under way.
     private func stepEnded(_ connection: LibPQConnection) {
         guard var step = current else { return }
-        if let error = step.error, case .statement(let text, _) = step.request.work, let variant = step.variant,
-            step.phase == .preparing || error.isStalePlan
-        {
-            connection.prepared.forget(text: text, name: variant.name)
-        }
-        if step.phase == .preparing, step.error == nil, step.cancel == .none,
-            case .statement(_, let parameters) = step.request.work, let variant = step.variant
-        {
-            step.phase = .executing
-            current = step
-            return connection.sendExecute(variant, parameters) ? flush() : end(.away(connection.lastError))
-        }
+        if step.error == nil, step.results.count < step.sent.count { step.error = .away("PostgreSQL sent no result") }
         if let error = step.error {
             step.request.fail(error)
         } else {
-            step.request.finish(.success(step.result ?? .empty))
+            if case .batch(_, let results) = step.request.work { results.set(step.results) }
+            step.request.finish(.success(step.results.last ?? .empty))
         }
         // Until the cancel request is answered it could still hit the next statement.
         if step.cancel == .asked {

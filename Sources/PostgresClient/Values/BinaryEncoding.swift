@@ -141,6 +141,10 @@ struct EncodedParameters: Sendable {
         buffer.append(0)
     }
 
+    private init() { buffer = [0] }
+
+    static let none = EncodedParameters()
+
     var count: Int { spans.count }
 
     func withPointers<R>(
