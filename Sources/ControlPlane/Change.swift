@@ -65,9 +65,9 @@ extension ControlPlane {
         let replay = try Replay(
             operation, target: endpoint.map { "\(runtimeID)/\($0)" } ?? runtimeID, token: token, request: request)
         return try await committed(c, operation) { tx in
-            let guarded = try await store.runtimeFetchGuardedForUpdate(c, in: tx, runtimeID: runtimeID, endpoint: endpoint)
+            let (guarded, isTokenNew) = try await locked(c, tx, runtimeID, endpoint, replay)
             try Self.require(c, action, guarded, endpoint: endpoint)
-            return try await answer(c, tx, replay) {
+            return try await answer(c, tx, replay, isTokenNew: isTokenNew) {
                 // After the replay: that of a deletion is asked for when the runtime has gone.
                 guard let guarded else { throw Self.noRuntime(runtimeID) }
                 let runtime = guarded.runtime
@@ -81,6 +81,17 @@ extension ControlPlane {
                 return changed.response
             }
         }
+    }
+
+    /// The token is used before the caller's right to the runtime is known; without the right nothing is committed.
+    private func locked(
+        _ c: OperationContext, _ tx: StoreTransaction, _ runtimeID: String, _ endpoint: String?, _ replay: Replay?
+    ) async throws -> (GuardedRuntime?, isTokenNew: Bool?) {
+        guard let replay else {
+            return (try await store.runtimeFetchGuardedForUpdate(c, in: tx, runtimeID: runtimeID, endpoint: endpoint), nil)
+        }
+        return try await store.runtimeFetchGuardedForUpdate(
+            c, in: tx, runtimeID: runtimeID, endpoint: endpoint, replay.key, requestSHA256: replay.requestSHA256)
     }
 
     /// Whether role and policies let the caller do it. Of a runtime that does not exist the role decides.
@@ -97,10 +108,17 @@ extension ControlPlane {
     }
 
     private func answer<Response: Codable & Sendable>(
-        _ c: OperationContext, _ tx: StoreTransaction, _ replay: Replay?, _ body: () async throws -> Response
+        _ c: OperationContext, _ tx: StoreTransaction, _ replay: Replay?, isTokenNew: Bool? = nil, _ body: () async throws -> Response
     ) async throws -> Response {
         guard let replay else { return try await body() }
-        switch try await store.idempotencyBegin(c, in: tx, replay.key, requestSHA256: replay.requestSHA256) {
+        let outcome: IdempotencyOutcome
+        if let isTokenNew {
+            outcome = try await store.idempotencyOutcome(
+                c, in: tx, replay.key, requestSHA256: replay.requestSHA256, isInserted: isTokenNew)
+        } else {
+            outcome = try await store.idempotencyBegin(c, in: tx, replay.key, requestSHA256: replay.requestSHA256)
+        }
+        switch outcome {
         case .replay(_, let bytes):
             return try JSONValueDecoder.decode(Response.self, from: JSONValue(parsing: bytes))
         case .mismatch:

@@ -7,7 +7,8 @@ public import Store
 public protocol RouteSource: Sendable {
     func routeList(_ context: OperationContext) async throws -> [Route]
     func routeFetch(_ context: OperationContext, key: RouteKey) async throws -> Route?
-    func routeFetch(_ context: OperationContext, endpoint: Int64) async throws -> Route?
+    /// Those of the endpoints that exist and are not being deleted, in any order.
+    func routeFetch(_ context: OperationContext, endpoints: [Int64]) async throws -> [Route]
 }
 
 /// The rows of live sessions.

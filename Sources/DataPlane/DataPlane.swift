@@ -29,6 +29,7 @@ public final class DataPlane: Sendable {
     let logger: Logger
     let metrics: DataPlaneMetrics
     private let lanes: LaneTable
+    private let refresher = RouteRefresher()
 
     public init(
         configuration: DataPlaneConfiguration = DataPlaneConfiguration(), routes: any RouteSource, sessions: any SessionStore,
@@ -80,6 +81,14 @@ public final class DataPlane: Sendable {
                 for await notice in sessions.store.notices(for: sessions.identity) { await handle(notice) }
             }
             group.addTask { [self] in
+                await refresher.run(clock: clock) { endpoints in
+                    await attempt("endpoints changed") { [self] in
+                        try await Failpoint.hit(.noticeEndpoint)
+                        try await routes.refresh($0, endpoints: endpoints)
+                    }
+                }
+            }
+            group.addTask { [self] in
                 await every(configuration.routeRefresh, "routes") { [self] in try await routes.refresh($0) }
             }
             group.addTask { [self] in
@@ -95,11 +104,7 @@ public final class DataPlane: Sendable {
 
     private func handle(_ notice: DataPlaneNotice) async {
         switch notice {
-        case .endpoint(let endpoint):
-            await attempt("endpoint changed") { [self] in
-                try await Failpoint.hit(.noticeEndpoint)
-                try await routes.refresh($0, endpoint: endpoint)
-            }
+        case .endpoint(let endpoint): refresher.changed(endpoint)
         case .sessionsAskedToStop:
             await attempt("sessions asked to stop") { [self] in
                 try await Failpoint.hit(.noticeSession)

@@ -83,14 +83,33 @@ extension Store {
     public func runtimeFetchGuardedForUpdate(
         _ c: OperationContext, in tx: PostgresTransaction, runtimeID: String, endpoint: String? = nil
     ) async throws -> GuardedRuntime? {
-        let result = try await tx.query(
+        let (statement, parameters) = lockGuarded(c, runtimeID, endpoint)
+        return try await tx.query(statement, parameters).first.map { try GuardedRuntime($0, hasEndpoint: endpoint != nil) }
+    }
+
+    /// The same, and the first use or replay of a client token (`idempotencyBegin`), in one round trip. A caller who turns out
+    /// to have no right to the runtime must end the transaction: that forgets the token, too.
+    public func runtimeFetchGuardedForUpdate(
+        _ c: OperationContext, in tx: PostgresTransaction, runtimeID: String, endpoint: String?, _ key: IdempotencyKey,
+        requestSHA256: [UInt8]
+    ) async throws -> (runtime: GuardedRuntime?, isTokenNew: Bool) {
+        let results = try await tx.queries([lockGuarded(c, runtimeID, endpoint), insertion(c, key, requestSHA256)])
+        return (
+            try results[0].first.map { try GuardedRuntime($0, hasEndpoint: endpoint != nil) }, results[1].affectedRows > 0
+        )
+    }
+
+    private func lockGuarded(
+        _ c: OperationContext, _ runtimeID: String, _ endpoint: String?
+    ) -> (statement: Statement, parameters: [PostgresValue]) {
+        (
             """
             select r.id, r.runtime_id, r.account, r.region, r.name, r.status, r.failure_reason, r.last_version, r.created_at,
                 r.updated_at, r.policy, e.policy as endpoint_policy
             from agent_runtime r left join runtime_endpoint e on e.runtime = r.id and e.name = $4
             where r.runtime_id = $1 and r.account = $2 and r.region = $3 for no key update of r
-            """, [.text(runtimeID), .text(c.account), .text(c.region), .text(endpoint)])
-        return try result.first.map { try GuardedRuntime($0, hasEndpoint: endpoint != nil) }
+            """, [.text(runtimeID), .text(c.account), .text(c.region), .text(endpoint)]
+        )
     }
 
     /// Replaces the policy; nil removes it. Triggers tell every replica's routes. The runtime's row must

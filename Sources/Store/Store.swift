@@ -52,6 +52,14 @@ public struct Store: Sendable {
         return try await executor.query(statement, parameters, deadline: nil)
     }
 
+    /// A write whose result nobody reads: in a transaction it travels with what follows, and its error is thrown there.
+    func runLater(
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ statement: Statement, _ parameters: [PostgresValue]
+    ) async throws {
+        if let transaction = executor as? PostgresTransaction { return try transaction.queryLater(statement, parameters) }
+        _ = try await run(c, in: executor, statement, parameters)
+    }
+
     /// Lists: a pinned connection when given no transaction, so that the statement can be cancelled.
     func runList(_ c: OperationContext, _ statement: Statement, _ parameters: [PostgresValue]) async throws -> QueryResult {
         do {

@@ -42,7 +42,7 @@ import Testing
     private func put(_ server: TestServer, runtime: String? = nil, own: String? = nil) async throws {
         server.store.setPolicies(endpoint: 1, runtime: runtime, own: own)
         server.store.notify(.endpoint(1))
-        let wanted = try #require(try await server.store.routeFetch(.test(), endpoint: 1))
+        let wanted = try #require(try await server.store.routeFetch(.test(), endpoints: [1]).first)
         try await eventually("the route is read again") { server.plane.routes.cached(wanted.key) == wanted }
     }
 
@@ -152,12 +152,12 @@ import Testing
         let store = FakeStore()
         let cache = RouteCache(source: store)
         try await cache.refresh(.test())
-        let old = try #require(try await store.routeFetch(.test(), endpoint: 1))
+        let old = try #require(try await store.routeFetch(.test(), endpoints: [1]).first)
         store.setPolicies(endpoint: 1, runtime: policy("Deny"))
-        try await cache.refresh(.test(), endpoint: 1)
+        try await cache.refresh(.test(), endpoints: [1])
         #expect(cache.cached(old.key)?.policies.runtime != nil)
         store.state.withLock { $0.routes[1] = old }
-        try await cache.refresh(.test(), endpoint: 1)
+        try await cache.refresh(.test(), endpoints: [1])
         #expect(cache.cached(old.key)?.policies.runtime != nil)
         try await cache.refresh(.test())
         #expect(cache.cached(old.key)?.policies.runtime != nil)

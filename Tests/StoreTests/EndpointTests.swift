@@ -124,7 +124,7 @@ struct EndpointTests {
                     == .deleting)
             #expect(try await store.sessionListStopRequested(c, owner: owner).map(\.stopReason) == ["deleted"])
             #expect(try await store.sessionOpen(c, endpoint: endpoint.id, sessionID: "t", sandboxID: "d", owner: owner, limit: 9) == nil)
-            #expect(try await store.routeFetch(c, endpoint: endpoint.id) == nil)
+            #expect(try await store.routeFetch(c, endpoints: [endpoint.id]).isEmpty)
             #expect(try await !store.transaction(c) { try await store.endpointDelete(c, in: $0, endpoint: endpoint.id) })
             try await store.sessionEnd(c, session: session.id, reason: SessionEnd.deleted.code)
             #expect(try await store.transaction(c) { try await store.endpointDelete(c, in: $0, endpoint: endpoint.id) })
@@ -159,7 +159,8 @@ struct EndpointTests {
             }
             func plan() async throws -> Result<RollbackPlan, RollbackPlan.Refusal> {
                 try await store.transaction(c) { tx in
-                    let now = try #require(try await store.endpointFetchForUpdate(c, in: tx, id: endpoint.id))
+                    let now = try #require(
+                        try await store.endpointFetchForUpdate(c, in: tx, runtime: endpoint.runtime, name: endpoint.name))
                     return try await store.endpointRollbackPlan(c, in: tx, endpoint: now)
                 }
             }
@@ -189,7 +190,7 @@ struct EndpointTests {
             let route = try #require(try await store.routeFetch(c, key: made.key))
             #expect(route.liveVersion == 1)
             #expect(route.headerAllowlist == ["X-One"])
-            #expect(try await store.routeFetch(c, endpoint: route.endpoint) == route)
+            #expect(try await store.routeFetch(c, endpoints: [route.endpoint, 0]) == [route])
             #expect(try await store.routeList(c) == [route])
             var key = made.key
             key.account = TestTenant.otherAccount

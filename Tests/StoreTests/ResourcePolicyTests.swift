@@ -39,7 +39,7 @@ struct ResourcePolicyTests {
             }
             #expect(locked?.policies == both)
             #expect(try await store.routeFetch(c, key: made.key)?.policies == both)
-            #expect(try await store.routeFetch(c, endpoint: made.endpoint.id)?.policies == both)
+            #expect(try await store.routeFetch(c, endpoints: [made.endpoint.id]).first?.policies == both)
             #expect(try await store.routeList(c).map(\.policies) == [both])
             #expect(try await store.runtimeFetchGuarded(c, runtimeID: id, endpoint: "none")?.policies.endpoint == nil)
             #expect(try await store.runtimeFetchGuarded(.test(account: TestTenant.otherAccount), runtimeID: id) == nil)
@@ -58,11 +58,8 @@ struct ResourcePolicyTests {
                     c, in: $0, runtime: made.runtime, name: "prod", endpointID: WireID.make(name: "prod"), target: 1)
             }
             func revisions() async throws -> [Int64] {
-                var found: [Int64] = []
-                for endpoint in [made.endpoint.id, prod.id] {
-                    found.append(try #require(try await store.routeFetch(c, endpoint: endpoint)).policyRevision)
-                }
-                return found
+                try await store.routeFetch(c, endpoints: [made.endpoint.id, prod.id]).sorted { $0.endpoint < $1.endpoint }
+                    .map(\.policyRevision)
             }
             let events = store.postgres.notifications([Channels.endpoint])
             var iterator = events.makeAsyncIterator()

@@ -21,7 +21,7 @@ extension ControlPlane {
             let version = try await readyVersion(c, tx, runtime, request.agentRuntimeVersion)
             let endpoint = try await store.endpointInsert(
                 c, in: tx, runtime: runtime, name: request.name, endpointID: WireID.make(name: request.name),
-                target: version.version, description: request.description, tags: request.tags ?? [:])
+                target: version, description: request.description, tags: request.tags ?? [:])
             try await enqueue(c, tx, .settleEndpoint, endpoint.id)
             let response = CreateAgentRuntimeEndpointResponse(
                 targetVersion: String(endpoint.targetVersion), agentRuntimeEndpointArn: endpoint.arn.description,
@@ -34,22 +34,24 @@ extension ControlPlane {
     /// A version that an endpoint may move to.
     func readyVersion(
         _ c: OperationContext, _ tx: StoreTransaction, _ runtime: RuntimeRecord, _ wanted: String?
-    ) async throws -> VersionRecord {
+    ) async throws -> Int {
         guard let wanted else {
             guard let newest = try await store.versionFetchNewestReady(c, in: tx, runtime: runtime.id) else {
                 throw SignalboxError.conflict("Agent runtime '\(runtime.runtimeID)' has no version in status READY yet.")
             }
-            return newest
+            return newest.version
         }
         let number = try Self.number(wanted)
-        guard let version = try await store.versionFetch(c, in: tx, runtime: runtime.id, version: number) else {
-            throw Self.noVersion(number, runtime.runtimeID)
-        }
-        guard version.status == .ready else {
+        try Self.requireReady(try await store.versionStatus(c, in: tx, runtime: runtime.id, version: number), number, runtime)
+        return number
+    }
+
+    static func requireReady(_ status: AgentRuntimeStatus?, _ number: Int, _ runtime: RuntimeRecord) throws(SignalboxError) {
+        guard let status else { throw noVersion(number, runtime.runtimeID) }
+        guard status == .ready else {
             throw SignalboxError.conflict(
-                "Version '\(number)' of agent runtime '\(runtime.runtimeID)' is in status \(version.status.rawValue); an endpoint "
+                "Version '\(number)' of agent runtime '\(runtime.runtimeID)' is in status \(status.rawValue); an endpoint "
                     + "can only point at a READY version.")
         }
-        return version
     }
 }

@@ -21,6 +21,8 @@ struct Lane: Sendable {
 
     /// However little is heard, the table is looked at this often.
     static let longestPause: Duration = .seconds(5)
+    /// After a claim that found nothing: notifications of work that another replica takes, or that is due later, come in storms.
+    static let spacing: Duration = .milliseconds(5)
     /// Between claims that fail: what was waiting goes on soon after the database is back.
     static let pauseWhileAway: Duration = .milliseconds(500)
 
@@ -31,26 +33,29 @@ struct Lane: Sendable {
         await withDiscardingTaskGroup { group in
             let slots = Slots(width)
             while !Task.isCancelled {
-                let items = await claim(slots)
+                let (free, startedAt) = (slots.free, clock.now())
+                let items = await claim(slots, atMost: free)
                 for item in items ?? [] {
                     slots.take(item)
                     group.addTask {
-                        await work(item)
+                        let isCompleted = await work(item)
                         slots.give(item)
-                        wakeSignal.wake()
+                        // What was completed leaves nothing behind; what was put off may be due soon.
+                        if slots.isShort || !isCompleted { wakeSignal.wake() }
                     }
                 }
-                if items?.isEmpty != false {
-                    let pause = items == nil ? Self.pauseWhileAway : await pause()
-                    await wakeSignal.wait(atMost: pause, clock: clock)
-                }
+                slots.isShort = items?.count == free
+                // All that was asked for came: there may be more.
+                if slots.isShort, free > 0 { continue }
+                let pause = items == nil ? Self.pauseWhileAway : free == 0 ? Self.longestPause : await pause()
+                await wakeSignal.wait(atMost: pause, clock: clock)
+                if items?.isEmpty == true { try? await clock.sleep(until: startedAt.advanced(by: Self.spacing)) }
             }
         }
     }
 
     /// nil: the database did not say.
-    private func claim(_ slots: Slots) async -> [WorkItem]? {
-        let free = slots.free
+    private func claim(_ slots: Slots, atMost free: Int) async -> [WorkItem]? {
         guard free > 0 else { return [] }
         do {
             return try await store.workClaim(
@@ -70,7 +75,8 @@ struct Lane: Sendable {
 
     private func context() -> OperationContext { .background(name, logger: logger, clock: clock) }
 
-    private func work(_ item: WorkItem) async {
+    /// False: the work is left, for later or for somebody else.
+    private func work(_ item: WorkItem) async -> Bool {
         var c = context()
         c.logger[metadataKey: "work"] = "\(item.kind) \(item.subject)"
         do {
@@ -81,15 +87,18 @@ struct Lane: Sendable {
             let outcome = try await holding(c, item) { [c] in try await reconciler.reconcile(c, item, subject: subject) }
             switch outcome {
             case .committed(let transition, let seconds): if let transition { metrics.ended(transition, after: seconds) }
-            case .done: try await store.workComplete(c, item)
+            case .done:
+                try await store.workComplete(c, item)
             case .later(let after, let why):
                 try await Failpoint.hit(.workWaiting)
                 try await store.workFail(c, item, error: why, retryAfter: after)
+                return false
             }
+            return true
         } catch is LeaseLost {
             c.logger.info("the work is somebody else's now")
         } catch {
-            if Task.isCancelled { return }
+            if Task.isCancelled { return false }
             if let kind = WorkKind(rawValue: item.kind) { metrics.failed(kind) }
             c.logger.warning("to be tried again", metadata: ["error": "\(error)", "attempt": "\(item.attempts)"])
             do {
@@ -102,6 +111,7 @@ struct Lane: Sendable {
                 c.logger.debug("the failure was not written", metadata: ["error": "\(error)"])
             }
         }
+        return false
     }
 
     /// Runs `body` while the lease is prolonged; it is cancelled when the lease is lost.

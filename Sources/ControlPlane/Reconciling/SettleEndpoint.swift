@@ -29,15 +29,11 @@ struct SettleEndpoint: Reconciler {
         }
         try await Failpoint.hit(.settleCommit)
         let outcome: ReconcilerOutcome = try await store.transaction(c) { tx in
-            guard let runtime = try await store.runtimeFetchForUpdate(c, in: tx, id: endpoint.runtime) else { return .done }
-            try await store.workFence(c, in: tx, item)
-            // False when it was changed meanwhile: that change has asked for work of its own.
-            guard runtime.status != .deleting,
-                let flip = try await store.endpointFlipped(c, in: tx, endpoint: endpoint.id, generation: endpoint.generation)
-            else { return .done }
-            let kind: Transition.Kind = endpoint.status == .creating ? .createEndpoint : flip == .rolledBack ? .rollback : .switch
-            let age = try await store.workComplete(c, in: tx, item)
+            let (flip, age) = try await store.endpointSettle(c, in: tx, item, endpoint: endpoint)
             try await Failpoint.hit(.settleWritten)
+            // None when it was changed meanwhile: that change has asked for work of its own.
+            guard let flip else { return .committed(nil, after: age) }
+            let kind: Transition.Kind = endpoint.status == .creating ? .createEndpoint : flip == .rolledBack ? .rollback : .switch
             return .committed(Transition(kind, .ready), after: age)
         }
         try await Failpoint.hit(.settleCommitted)

@@ -59,9 +59,14 @@ public final class RouteCache: Sendable {
         changes.add(1, ordering: .releasing)
     }
 
-    /// Reads one endpoint again: it changed, appeared or went.
-    public func refresh(_ context: OperationContext, endpoint: Int64) async throws {
-        if let route = try await source.routeFetch(context, endpoint: endpoint) { store(route) } else { forget(endpoint: endpoint) }
+    /// Reads some endpoints again: they changed, appeared or went.
+    public func refresh(_ context: OperationContext, endpoints: [Int64]) async throws {
+        var gone = Set(endpoints)
+        for route in try await source.routeFetch(context, endpoints: endpoints) {
+            store(route)
+            gone.remove(route.endpoint)
+        }
+        for endpoint in gone { forget(endpoint: endpoint) }
     }
 
     /// The endpoint turned out to be gone.

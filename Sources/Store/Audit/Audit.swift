@@ -12,7 +12,7 @@ extension Store {
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ event: AuditEvent
     ) async throws {
         let isCaller = !c.account.isEmpty
-        _ = try await run(
+        try await runLater(
             c, in: executor,
             """
             insert into audit (account, region, runtime_id, resource, operation, outcome, actor, actor_account, actor_role,

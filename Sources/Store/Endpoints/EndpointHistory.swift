@@ -29,7 +29,7 @@ extension Store {
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, kind: EndpointHistoryKind, from: Int? = nil,
         to: Int? = nil, rollbackTo: Int? = nil, stopSessions: Bool = false, reason: String? = nil
     ) async throws {
-        _ = try await tx.query(
+        try tx.queryLater(
             """
             insert into endpoint_history (account, region, runtime, runtime_id, endpoint, endpoint_name, kind, generation,
                 from_version, to_version, rollback_to, stop_sessions, actor, request_id, reason)

@@ -8,7 +8,18 @@ extension Store {
     /// Waits until no session of the endpoint is being inserted, and holds new ones back to the end
     /// of the transaction (promise 4). Lock order: runtime row, fence, endpoint row.
     public func endpointFence(_ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64) async throws {
-        _ = try await tx.query("select pg_advisory_xact_lock(endpoint_lock_key($1))", [.int(endpoint)])
+        let (statement, parameters) = Self.lockFence(endpoint)
+        _ = try await tx.query(statement, parameters)
+    }
+
+    /// The same, had when the next statement is run.
+    private func fenceNext(_ tx: PostgresTransaction, _ endpoint: Int64) throws {
+        let (statement, parameters) = Self.lockFence(endpoint)
+        try tx.queryLater(statement, parameters)
+    }
+
+    static func lockFence(_ endpoint: Int64) -> (statement: Statement, parameters: [PostgresValue]) {
+        ("select pg_advisory_xact_lock(endpoint_lock_key($1))", [.int(endpoint)])
     }
 
     /// The endpoint is to move to `version`: status UPDATING. nil: its status does not allow it.
@@ -20,56 +31,33 @@ extension Store {
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, version: Int, rollbackTo: Int? = nil,
         stopSessions: Bool = false, reason: String? = nil
     ) async throws -> EndpointRecord? {
-        try await endpointFence(c, in: tx, endpoint: endpoint)
-        let result = try await tx.query(
-            """
-            update runtime_endpoint set status = 'UPDATING', failure_reason = null, generation = generation + 1, updated_at = now(),
-                target = jsonb_build_array(jsonb_build_object('version', $2, 'weight', 100))
-            where id = $1 and status = any($3)
-            """, [.int(endpoint), .int(version), .statuses(EndpointMachine.table.sources(of: .targetRequested))])
-        guard result.affectedRows > 0 else { return nil }
-        let record = try await endpointExpect(c, in: tx, id: endpoint)
-        try await historyAppend(
-            c, in: tx, endpoint: endpoint, kind: .requested, from: record.liveVersion, to: version, rollbackTo: rollbackTo,
-            stopSessions: stopSessions, reason: reason)
-        return record
-    }
-
-    /// The target goes live: status READY. False: the endpoint has changed since `generation` was
-    /// read, or is neither CREATING nor UPDATING.
-    public func endpointFlip(
-        _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, generation: Int64
-    ) async throws -> Bool {
-        try await endpointFlipped(c, in: tx, endpoint: endpoint, generation: generation) != nil
-    }
-
-    /// The same, telling what it was: `flipped`, or `rolledBack` where a rollback had asked for it. nil: not done.
-    public func endpointFlipped(
-        _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, generation: Int64
-    ) async throws -> EndpointHistoryKind? {
-        try await endpointFence(c, in: tx, endpoint: endpoint)
-        guard let before = try await endpointFetch(c, in: tx, id: endpoint), before.generation == generation else { return nil }
-        let result = try await tx.query(
-            """
-            update runtime_endpoint set status = 'READY', failure_reason = null, generation = generation + 1, updated_at = now(),
-                live_version = (target -> 0 ->> 'version')::integer
-            where id = $1 and generation = $2 and status = any($3)
-            """, [.int(endpoint), .int(generation), .statuses(EndpointMachine.table.sources(of: .flipped))])
-        guard result.affectedRows > 0 else { return nil }
-        let request = try await tx.query(
-            """
-            select rollback_to, stop_sessions from endpoint_history where endpoint = $1 and generation = $2 and kind = 'requested'
-            order by id desc limit 1
-            """, [.int(endpoint), .int(generation)])
-        let rollbackTo = try request.first?.numberOrNil("rollback_to")
-        let kind = rollbackTo == nil ? EndpointHistoryKind.flipped : .rolledBack
-        try await historyAppend(
-            c, in: tx, endpoint: endpoint, kind: kind, from: before.liveVersion, to: before.targetVersion, rollbackTo: rollbackTo)
-        if try request.first?.bool("stop_sessions") == true, let left = before.liveVersion {
-            // Under the fence: no session of that version can still appear.
-            try await sessionRequestStop(c, in: tx, endpoint: endpoint, version: left)
-        }
-        return kind
+        let results = try await tx.queries([
+            Self.lockFence(endpoint),
+            (
+                """
+                with moved as (
+                    update runtime_endpoint set status = 'UPDATING', failure_reason = null, generation = generation + 1,
+                        updated_at = now(), target = jsonb_build_array(jsonb_build_object('version', $2, 'weight', 100))
+                    where id = $1 and status = any($3)
+                    returning *
+                ), noted as (
+                    insert into endpoint_history (account, region, runtime, runtime_id, endpoint, endpoint_name, kind, generation,
+                        from_version, to_version, rollback_to, stop_sessions, actor, request_id, reason)
+                    select r.account, r.region, m.runtime, r.runtime_id, m.id, m.name, 'requested', m.generation, m.live_version, $2,
+                        $4, $5, $6, $7, $8
+                    from moved m join agent_runtime r on r.id = m.runtime
+                )
+                select m.id, m.runtime, r.runtime_id, r.account, r.region, m.endpoint_id, m.name, m.live_version,
+                    $2::integer as target_version, m.status, m.failure_reason, m.description, m.generation, m.created_at, m.updated_at
+                from moved m join agent_runtime r on r.id = m.runtime
+                """,
+                [
+                    .int(endpoint), .int(version), .statuses(EndpointMachine.table.sources(of: .targetRequested)), .int(rollbackTo),
+                    .bool(stopSessions), .text(c.principal.accessKeyID), .text(c.requestID), .text(reason),
+                ]
+            ),
+        ])
+        return try results.last?.first.map(EndpointRecord.init)
     }
 
     /// Whether what the endpoint is doing in this generation is a rollback.
@@ -88,7 +76,7 @@ extension Store {
     public func endpointFail(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, generation: Int64, reason: String
     ) async throws -> Bool {
-        try await endpointFence(c, in: tx, endpoint: endpoint)
+        try fenceNext(tx, endpoint)
         let result = try await tx.query(
             """
             update runtime_endpoint set failure_reason = $3, generation = generation + 1, updated_at = now(),
@@ -111,7 +99,7 @@ extension Store {
     public func endpointClear(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, reason: String? = nil
     ) async throws -> EndpointRecord? {
-        try await endpointFence(c, in: tx, endpoint: endpoint)
+        try fenceNext(tx, endpoint)
         let failed = try await endpointFetch(c, in: tx, id: endpoint)
         let result = try await tx.query(
             """
@@ -132,7 +120,7 @@ extension Store {
     public func endpointMarkDeleting(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64
     ) async throws -> EndpointRecord? {
-        try await endpointFence(c, in: tx, endpoint: endpoint)
+        try fenceNext(tx, endpoint)
         let result = try await tx.query(
             """
             update runtime_endpoint set status = 'DELETING', failure_reason = null, generation = generation + 1, updated_at = now()
@@ -174,7 +162,7 @@ extension Store {
     /// Removes an endpoint in status DELETING. False while sessions of it still live, or when it is
     /// not being deleted.
     public func endpointDelete(_ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64) async throws -> Bool {
-        try await endpointFence(c, in: tx, endpoint: endpoint)
+        try fenceNext(tx, endpoint)
         let removable = try await tx.query(
             """
             select from runtime_endpoint e where e.id = $1 and e.status = 'DELETING'

@@ -55,17 +55,33 @@ extension Store {
     public func endpointFetchForUpdate(
         _ c: OperationContext, in tx: PostgresTransaction, runtime: Int64, name: String
     ) async throws -> EndpointRecord? {
-        guard let found = try await endpointFetch(c, in: tx, runtime: runtime, name: name) else { return nil }
-        return try await endpointFetchForUpdate(c, in: tx, id: found.id)
+        let results = try await tx.queries(Self.lockedFetch(runtime: runtime, name: name))
+        return try results.last?.first.map(EndpointRecord.init)
     }
 
-    /// By row id, locked.
+    /// The same, with the status of one of the runtime's versions, nil when it does not exist, in one round trip.
     public func endpointFetchForUpdate(
-        _ c: OperationContext, in tx: PostgresTransaction, id: Int64
-    ) async throws -> EndpointRecord? {
-        try await endpointFence(c, in: tx, endpoint: id)
-        _ = try await tx.query("select from runtime_endpoint where id = $1 for no key update", [.int(id)])
-        return try await endpointFetch(c, in: tx, id: id)
+        _ c: OperationContext, in tx: PostgresTransaction, runtime: Int64, name: String, version: Int
+    ) async throws -> (endpoint: EndpointRecord, version: AgentRuntimeStatus?)? {
+        let (status, parameters) = Self.versionStatus(runtime: runtime, version: version)
+        let results = try await tx.queries([(status, parameters)] + Self.lockedFetch(runtime: runtime, name: name))
+        return try results.last?.first.map { (try EndpointRecord($0), try results[0].first?.status("status")) }
+    }
+
+    /// Each sees what the locks before it waited for. The runtime's row is locked, so the name means one endpoint throughout.
+    private static func lockedFetch(runtime: Int64, name: String) -> [(statement: Statement, parameters: [PostgresValue])] {
+        let parameters: [PostgresValue] = [.int(runtime), .text(name)]
+        return [
+            ("select pg_advisory_xact_lock(endpoint_lock_key(id)) from runtime_endpoint where runtime = $1 and name = $2", parameters),
+            ("select from runtime_endpoint where runtime = $1 and name = $2 for no key update", parameters),
+            (
+                """
+                select id, runtime, runtime_id, account, region, endpoint_id, name, live_version, target_version, status,
+                    failure_reason, description, generation, created_at, updated_at
+                from endpoint_detail where runtime = $1 and name = $2
+                """, parameters
+            ),
+        ]
     }
 
     /// All endpoints of a runtime, for its reconciler.
@@ -118,7 +134,7 @@ extension Store {
     public func endpointDescribe(
         _ c: OperationContext, in tx: PostgresTransaction, endpoint: Int64, description: String?
     ) async throws {
-        _ = try await tx.query(
+        try tx.queryLater(
             "update runtime_endpoint set description = coalesce($2, description), updated_at = now() where id = $1",
             [.int(endpoint), .text(description)])
     }

@@ -69,7 +69,7 @@ extension Store {
             left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
             where e.status not in ('DELETING', 'DELETE_FAILED')
             """, [])
-        return try decoding { try result.rows.map(Self.route) }
+        return try decoding { try result.rows.map(route) }
     }
 
     /// Confirms a miss of the cache, on the pipelined lane. nil: no such endpoint, or being deleted.
@@ -84,11 +84,11 @@ extension Store {
             where e.runtime_id = $1 and e.name = $2 and e.account = $3 and e.region = $4
                 and e.status not in ('DELETING', 'DELETE_FAILED')
             """, [.text(key.runtimeID), .text(key.endpointName), .text(key.account), .text(key.region)])
-        return try decoding { try result.first.map(Self.route) }
+        return try decoding { try result.first.map(route) }
     }
 
-    /// After a notification. nil: gone, or being deleted.
-    public func routeFetch(_ c: OperationContext, endpoint: Int64) async throws -> Route? {
+    /// After notifications: those of the endpoints that exist and are not being deleted.
+    public func routeFetch(_ c: OperationContext, endpoints: [Int64]) async throws -> [Route] {
         let result = try await run(
             c,
             """
@@ -96,13 +96,13 @@ extension Store {
                 v.configuration, e.policy, e.runtime_policy, e.policy_revision
             from endpoint_detail e
             left join agent_runtime_version v on v.runtime = e.runtime and v.version = e.live_version
-            where e.id = $1 and e.status not in ('DELETING', 'DELETE_FAILED')
-            """, [.int(endpoint)])
-        return try decoding { try result.first.map(Self.route) }
+            where e.id = any($1) and e.status not in ('DELETING', 'DELETE_FAILED')
+            """, [.intArray(endpoints)])
+        return try decoding { try result.rows.map(route) }
     }
 
-    private static func route(_ row: Row) throws -> Route {
-        let configuration = try row.bytesOrNil("configuration").map { try VersionConfiguration(canonicalBytes: $0) }
+    private func route(_ row: Row) throws -> Route {
+        let configuration = try row.bytesOrNil("configuration").map { try configurations.configuration($0) }
         return Route(
             endpoint: try row.int("id"), runtime: try row.int("runtime"),
             key: RouteKey(

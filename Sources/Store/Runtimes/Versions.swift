@@ -65,6 +65,24 @@ extension Store {
         return try decoding { try result.first.map(versionRecord) }
     }
 
+    /// nil: there is no such version.
+    public func versionStatus(
+        _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtime: Int64, version: Int
+    ) async throws -> AgentRuntimeStatus? {
+        let (statement, parameters) = Self.versionStatus(runtime: runtime, version: version)
+        let result = try await run(c, in: executor, statement, parameters)
+        return try decoding { try result.first?.status("status") }
+    }
+
+    static func versionStatus(runtime: Int64, version: Int) -> (statement: Statement, parameters: [PostgresValue]) {
+        (
+            """
+            select s.status from agent_runtime_version v join version_status s on s.version = v.id
+            where v.runtime = $1 and v.version = $2
+            """, [.int(runtime), .int(version)]
+        )
+    }
+
     /// By row id.
     public func versionFetch(
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, id: Int64

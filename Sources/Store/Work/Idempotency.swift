@@ -31,20 +31,39 @@ extension Store {
     public func idempotencyBegin(
         _ c: OperationContext, in tx: PostgresTransaction, _ key: IdempotencyKey, requestSHA256: [UInt8]
     ) async throws -> IdempotencyOutcome {
+        let (statement, parameters) = insertion(c, key, requestSHA256)
+        return try await idempotencyOutcome(
+            c, in: tx, key, requestSHA256: requestSHA256, isInserted: tx.query(statement, parameters).affectedRows > 0)
+    }
+
+    func insertion(
+        _ c: OperationContext, _ key: IdempotencyKey, _ requestSHA256: [UInt8]
+    ) -> (statement: Statement, parameters: [PostgresValue]) {
+        (
+            """
+            insert into idempotency (account, region, operation, target, token, request_sha256)
+            values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+            """, values(c, key) + [.bytes(requestSHA256)]
+        )
+    }
+
+    /// What follows from the insertion of a token: see `runtimeFetchGuardedForUpdate`.
+    public func idempotencyOutcome(
+        _ c: OperationContext, in tx: PostgresTransaction, _ key: IdempotencyKey, requestSHA256: [UInt8], isInserted: Bool
+    ) async throws -> IdempotencyOutcome {
+        if isInserted { return .new }
         // More rounds only if the row expires between the two statements.
         for _ in 0..<3 {
-            let inserted = try await tx.query(
-                """
-                insert into idempotency (account, region, operation, target, token, request_sha256)
-                values ($1, $2, $3, $4, $5, $6) on conflict do nothing
-                """, values(c, key) + [.bytes(requestSHA256)])
-            if inserted.affectedRows > 0 { return .new }
             let found = try await tx.query(
                 """
                 select request_sha256, response_status, response_body from idempotency
                 where account = $1 and region = $2 and operation = $3 and target = $4 and token = $5
                 """, values(c, key))
-            guard let row = found.first else { continue }
+            guard let row = found.first else {
+                let (statement, parameters) = insertion(c, key, requestSHA256)
+                if try await tx.query(statement, parameters).affectedRows > 0 { return .new }
+                continue
+            }
             guard try row.bytes("request_sha256") == requestSHA256 else { return .mismatch }
             guard let status = try row.numberOrNil("response_status"), let body = try row.bytesOrNil("response_body") else {
                 throw SignalboxError.internal("\(key.operation): a client token was committed without a response")
@@ -58,7 +77,7 @@ extension Store {
     public func idempotencyFinish(
         _ c: OperationContext, in tx: PostgresTransaction, _ key: IdempotencyKey, status: Int, body: [UInt8]
     ) async throws {
-        _ = try await tx.query(
+        try tx.queryLater(
             """
             update idempotency set response_status = $6, response_body = $7
             where account = $1 and region = $2 and operation = $3 and target = $4 and token = $5

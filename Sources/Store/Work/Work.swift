@@ -9,7 +9,7 @@ extension Store {
     public func workEnqueue(
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, kind: String, subject: String, after: Duration = .zero
     ) async throws {
-        _ = try await run(
+        try await runLater(
             c, in: executor,
             """
             insert into work (kind, subject, due_at) values ($1, $2, now() + $3 * interval '1 millisecond')
@@ -60,9 +60,13 @@ extension Store {
     ///
     /// Lock order: the runtime's row comes first, as in the use cases, which enqueue with it locked.
     public func workFence(_ c: OperationContext, in tx: PostgresTransaction, _ item: WorkItem) async throws {
-        let result = try await tx.query(
-            "select from work where id = $1 and fencing_token = $2 for update", [.int(item.id), .int(item.fencingToken)])
-        guard result.first == nil else { return }
+        try Self.requireLease(c, item, await tx.query(Self.fence, [.int(item.id), .int(item.fencingToken)]))
+    }
+
+    static let fence: Statement = "select from work where id = $1 and fencing_token = $2 for update"
+
+    static func requireLease(_ c: OperationContext, _ item: WorkItem, _ found: QueryResult) throws {
+        guard found.first == nil else { return }
         c.logger.notice(
             "a late write was refused: the work is somebody else's now",
             metadata: ["kind": "\(item.kind)", "subject": "\(item.subject)", "token": "\(item.fencingToken)"])
@@ -75,24 +79,29 @@ extension Store {
     public func workComplete(
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, _ item: WorkItem
     ) async throws -> Double {
-        let result = try await run(
-            c, in: executor,
-            """
-            with mine as (
-                select id, kind, requested = claimed as is_done, created_at from work where id = $1 and fencing_token = $2 for update
-            ), removed as (
-                delete from work w using mine where w.id = mine.id and mine.is_done
-            ), repeated as (
-                update work w set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), attempts = 0,
-                    due_at = least(w.due_at, now())
-                from mine where w.id = mine.id and not mine.is_done
-            )
-            select is_done, case when is_done then null else pg_notify('signalbox_work', kind) end as notified,
-                extract(epoch from clock_timestamp() - created_at)::double precision as seconds
-            from mine
-            """, [.int(item.id), .int(item.fencingToken)])
+        let result = try await run(c, in: executor, Self.completion, [.int(item.id), .int(item.fencingToken)])
+        return try decoding { try Self.completed(item, result) }
+    }
+
+    /// By id and fencing token.
+    static let completion: Statement = """
+        with mine as (
+            select id, kind, requested = claimed as is_done, created_at from work where id = $1 and fencing_token = $2 for update
+        ), removed as (
+            delete from work w using mine where w.id = mine.id and mine.is_done
+        ), repeated as (
+            update work w set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), attempts = 0,
+                due_at = least(w.due_at, now())
+            from mine where w.id = mine.id and not mine.is_done
+        )
+        select is_done, case when is_done then null else pg_notify('signalbox_work', kind) end as notified,
+            extract(epoch from clock_timestamp() - created_at)::double precision as seconds
+        from mine
+        """
+
+    static func completed(_ item: WorkItem, _ result: QueryResult) throws -> Double {
         guard let row = result.first else { throw LeaseLost(kind: item.kind, subject: item.subject) }
-        return try decoding { try row.double("seconds") }
+        return try row.double("seconds")
     }
 
     /// Not done: due again after the back-off, at once when it was asked for again meanwhile.

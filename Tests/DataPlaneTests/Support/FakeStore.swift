@@ -76,9 +76,9 @@ final class FakeStore: RouteSource, SessionStore {
         }
     }
 
-    func routeFetch(_ context: OperationContext, endpoint: Int64) async throws -> Route? {
+    func routeFetch(_ context: OperationContext, endpoints: [Int64]) async throws -> [Route] {
         try check()
-        return state.withLock { $0.routes[endpoint] }
+        return state.withLock { state in endpoints.compactMap { state.routes[$0] } }
     }
 
     static func version(_ version: Int) -> VersionRecord {
