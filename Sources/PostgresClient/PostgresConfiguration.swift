@@ -3,7 +3,8 @@ public struct PostgresConfiguration: Sendable {
     /// libpq connection string or URI, TLS options included.
     public var connectionString: String
     public var pipelinedConnections = 2
-    public var pinnedConnections = 8
+    /// At most. Changes that commit at once share the server's flushes.
+    public var pinnedConnections = 16
     /// For statements without a deadline of their own. The server ends any statement of the
     /// pipelined lane after this time, whatever deadline its caller gave.
     public var statementTimeout: Duration = .seconds(10)

@@ -12,7 +12,11 @@ struct ConnectionSettings: Sendable {
     /// For the server's `idle_in_transaction_session_timeout`.
     var idleTransactionTimeout: Duration
 
-    init(_ configuration: PostgresConfiguration, statementTimeout: Duration?) {
+    /// Only statements that an index answers, again and again.
+    var isForLookUps: Bool
+
+    init(_ configuration: PostgresConfiguration, statementTimeout: Duration?, isForLookUps: Bool = false) {
+        self.isForLookUps = isForLookUps
         connectionString = configuration.connectionString
         connectTimeout = configuration.connectTimeout
         applicationName = configuration.applicationName
@@ -25,8 +29,14 @@ struct ConnectionSettings: Sendable {
         """
         SET synchronous_commit = on; SET timezone = 'UTC'; SET client_min_messages = warning; \
         SET statement_timeout = \(statementTimeout?.milliseconds ?? 0); \
-        SET idle_in_transaction_session_timeout = \(idleTransactionTimeout.milliseconds)
+        SET idle_in_transaction_session_timeout = \(idleTransactionTimeout.milliseconds); SET jit = off\(lookUpSetup)
         """
+    }
+
+    /// A plan that was made while a table was small must not read all of it when it has grown, and to plan a look-up anew costs
+    /// more than to run it. (`jit` is off, since the price of a plan without an index would set it off.)
+    private var lookUpSetup: String {
+        isForLookUps ? "; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan" : ""
     }
 }
 

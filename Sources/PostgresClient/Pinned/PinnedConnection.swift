@@ -68,16 +68,28 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
         return results.all
     }
 
+    /// The same, and the end of the lease right behind it (`retire`).
+    func performLast(
+        _ pieces: [PendingRequest.Piece], deadline: ContinuousClock.Instant, _ completion: @escaping @Sendable (_ reusable: Bool) -> Void
+    ) async throws -> [QueryResult] {
+        let results = PendingRequest.BatchResults()
+        _ = try await PendingRequest(.batch(pieces, results), deadline: deadline).wait { request in
+            let posted = self.thread.post {
+                self.enqueue(request)
+                self.retireNow(completion)
+            }
+            if !posted {
+                request.fail(.clientClosed)
+                completion(false)
+            }
+        }
+        return results.all
+    }
+
     /// Ends a lease: rolls back whatever is open, after what is under way has ended. `completion`
     /// hears whether the connection may be used again.
     func retire(_ completion: @escaping @Sendable (_ reusable: Bool) -> Void) {
-        let posted = thread.post {
-            guard self.connection != nil else { return completion(false) }
-            self.retiring = completion
-            self.isRollingBack = false
-            self.proceed()
-        }
-        if !posted { completion(false) }
+        if !thread.post({ self.retireNow(completion) }) { completion(false) }
     }
 
     func close() { thread.post { self.end(.clientClosed, report: false) } }
@@ -116,6 +128,13 @@ final class PinnedConnection: PollHandler, @unchecked Sendable {
     private func enqueue(_ request: PendingRequest) {
         guard connection != nil else { return request.fail(failure) }
         queue.append(request)
+        proceed()
+    }
+
+    private func retireNow(_ completion: @escaping @Sendable (_ reusable: Bool) -> Void) {
+        guard connection != nil else { return completion(false) }
+        retiring = completion
+        isRollingBack = false
         proceed()
     }
 

@@ -64,14 +64,13 @@ extension PinnedPool {
     ) async throws -> T {
         let lease = try await lease(deadline: deadline ?? .now.advanced(by: statementTimeout))
         let session = TransactionSession(lease: lease, isolation: isolation, deadline: deadline, statementTimeout: statementTimeout)
+        let value: T
         do {
-            let value = try await body(PostgresTransaction(session: session))
+            value = try await body(PostgresTransaction(session: session))
             session.close()
             try Task.checkCancellation()
             if let deadline, deadline <= .now { throw PostgresError.deadlinePassed }
-            try await session.commit()
-            await session.lease.end()
-            return value
+            try await session.flushUntouched()
         } catch {
             session.close()
             if error is CancellationError || (error as? PostgresError)?.kind == .deadline {
@@ -81,5 +80,7 @@ extension PinnedPool {
             }
             throw error
         }
+        try await session.commit()
+        return value
     }
 }

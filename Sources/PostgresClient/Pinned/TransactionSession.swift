@@ -50,23 +50,31 @@ final class TransactionSession: Sendable {
         _ = try await lease.connection.perform(.script(script), deadline: deadline ?? .now.advanced(by: .seconds(3600)))
     }
 
-    /// With what still waits. Not cancelled by the caller's task: a COMMIT on its way has an outcome worth knowing.
-    func commit() async throws {
-        var (waiting, isUntouched) = try state.withLock { state in
+    /// Before the commit: what was only put off is sent by itself when nothing was sent before, so that a connection that had
+    /// gone stale can still be told from a commit whose outcome is unknown. Throws when nothing must be committed.
+    func flushUntouched() async throws {
+        let (waiting, isUntouched) = try state.withLock { state in
             if let failure = state.failure { throw failure }
-            defer { state.waiting = [] }
-            return (state.waiting, state.isUntouched)
+            // BEGIN alone need not be sent.
+            guard state.isUntouched, state.waiting.count > 1 else { return ([PendingRequest.Piece](), false) }
+            defer { (state.waiting, state.isUntouched) = ([], false) }
+            return (state.waiting, true)
         }
-        // Only BEGIN.
-        if isUntouched, waiting.count == 1 { return }
-        if isUntouched {
-            // Apart from the COMMIT, so that a connection that had gone stale can still be told from a commit's unknown outcome.
-            _ = try await send(waiting, isFirst: true, until: soonest(nil))
-            waiting = []
-        }
+        if isUntouched { _ = try await send(waiting, isFirst: true, until: soonest(nil)) }
+    }
+
+    /// With what still waits; the lease ends with it, whatever comes of it. Not cancelled by the caller's task: a COMMIT on its
+    /// way has an outcome worth knowing.
+    func commit() async throws {
+        let (lease, waiting, isUntouched) = state.withLock { ($0.lease, $0.waiting, $0.isUntouched) }
+        if isUntouched { return lease.abandon() }
         let pieces = waiting + [PendingRequest.Piece(text: "COMMIT", parameters: .none)]
-        let (lease, timeout) = (lease, statementTimeout)
-        let work = Task { try await lease.connection.perform(pieces, deadline: .now.advanced(by: timeout)) }
+        let timeout = statementTimeout
+        let work = Task {
+            try await lease.connection.performLast(pieces, deadline: .now.advanced(by: timeout)) { reusable in
+                lease.pool.released(lease.id, reusable: reusable)
+            }
+        }
         // PostgreSQL answers COMMIT with ROLLBACK when a statement had failed and the body went on.
         guard try await work.value.last?.commandTag == "COMMIT" else {
             throw PostgresError(.server, "the transaction was rolled back because a statement in it had failed", sqlState: "25P02")

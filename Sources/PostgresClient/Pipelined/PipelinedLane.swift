@@ -6,7 +6,7 @@ final class PipelinedLane: Sendable {
     private let threads: [PollThread]
 
     init(_ configuration: PostgresConfiguration, logger: Logger) {
-        let settings = ConnectionSettings(configuration, statementTimeout: configuration.statementTimeout)
+        let settings = ConnectionSettings(configuration, statementTimeout: configuration.statementTimeout, isForLookUps: true)
         var connections: [PipelinedConnection] = []
         var threads: [PollThread] = []
         for _ in 0..<max(configuration.pipelinedConnections, 1) {
