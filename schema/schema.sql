@@ -628,6 +628,7 @@ create table audit (
     at timestamptz not null default now(),
     -- Whose resource it is.
     account text not null,
+    -- Empty for what lies in none, such as keys: shown in each.
     region text not null,
     -- agentRuntimeId, of what is a runtime or belongs to one.
     runtime_id text,

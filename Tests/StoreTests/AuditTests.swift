@@ -86,29 +86,86 @@ struct AuditTests {
             _ = try await store.postgres.query(
                 """
                 insert into audit (at, account, region, runtime_id, resource, operation, outcome, actor, request_id)
-                select now() - i * interval '1 second', case when i % 10 = 0 then $1 else '210987654321' end, $2, 'r-' || i % 1000, 'x',
+                select now() - i * interval '1 second', case when i % 10 = 0 then $1 else '210987654321' end,
+                    case when i % 30 = 0 then '' else $2 end, 'r-' || i % 1000, 'x',
                     'op' || i % 40, 'ok', 'key' || i % 500, 'q' from generate_series(1, 20000) i
                 """, [.text(c.account), .text(c.region)])
             _ = try await store.postgres.queryPinned("analyze audit", [], deadline: nil)
-            let plans: [(Statement, String)] = [
-                (
-                    "explain select id from audit where account = $1 and region = $2 and actor = $3 order by at desc, id desc limit 50",
-                    "audit_actor"
-                ),
-                (
-                    "explain select id from audit where account = $1 and region = $2 and operation = $3 order by at desc, id desc limit 50",
-                    "audit_operation"
-                ),
-                (
-                    "explain select id from audit where account = $1 and region = $2 and runtime_id = $3 order by at desc, id desc limit 50",
-                    "audit_runtime"
-                ),
+            // The statements themselves, as they are run.
+            _ = try await store.postgres.query(
+                """
+                create function test_plan(statement text, account text, region text, lines bigint, runtime text, actor text, operation text)
+                returns setof text language plpgsql as $$ begin
+                    return query execute 'explain (analyze, costs off, timing off) ' || statement using account, region, 'infinity'::text,
+                        9223372036854775807::bigint, null::timestamptz, null::timestamptz, lines, runtime, actor, operation;
+                end $$
+                """)
+            let filters: [(AuditFilter, String)] = [
+                (AuditFilter(), "audit_page"), (AuditFilter(actor: "key10"), "audit_actor"),
+                (AuditFilter(operation: "op20"), "audit_operation"),
+                (AuditFilter(runtimeID: "r-70"), "audit_runtime"),
             ]
-            for (statement, index) in plans {
-                let rows = try await store.postgres.query(statement, [.text(c.account), .text(c.region), .text("key7")]).rows
-                let plan = try rows.map { try $0.text("QUERY PLAN") }.joined(separator: "\n")
-                #expect(plan.contains(index) && !plan.contains("Sort"), "\(plan)")
+            for (filter, index) in filters {
+                let rows = try await store.postgres.query(
+                    "select test_plan($1, $2, $3, 11, $4, $5, $6) as line",
+                    [
+                        .text(Store.auditPage(filter).text), .text(c.account), .text(c.region), .text(filter.runtimeID),
+                        .text(filter.actor), .text(filter.operation),
+                    ]
+                ).rows
+                let plan = try rows.map { try $0.text("line") }
+                let scans = plan.filter { $0.contains(" on audit") || $0.contains("Removed") }
+                #expect(scans.count == 1 && scans[0].contains("Index Scan using \(index) "), "\(plan.joined(separator: "\n"))")
+                // A page of the region and one of what has none: no more is read.
+                let read = try #require(scans[0].firstMatch(of: /rows=(\d+)/).flatMap { Int($0.output.1) })
+                #expect((1...11).contains(read), "\(plan.joined(separator: "\n"))")
             }
+        }
+    }
+
+    /// Keys, accounts and buckets: an administrator sees what was done to them, whatever the region.
+    @Test func whatHasNoRegionIsInEach() async throws {
+        try await withStore { store in
+            let c = OperationContext.test()
+            // As on the host: no caller, no region.
+            let host = OperationContext.background("key", logger: c.logger)
+            try await store.accountCreate(host, number: "000000000007", name: "seven")
+            try await store.accountCreate(host, number: "000000000007", name: "again")
+            let key = try await store.accessKeyCreate(host, account: "000000000007", role: .viewer)
+            #expect(try await store.accessKeyDisable(host, account: nil, keyID: key.keyID))
+            #expect(try await store.accountDisable(host, number: "000000000007", true))
+            #expect(try await store.accountDisable(host, number: "000000000007", false))
+            #expect(try await !store.accountDisable(host, number: "000000000008", true))
+            var seven = OperationContext.test(account: "000000000007")
+            try await store.recordAudit(seven, Self.event("UpdateAgentRuntime", runtime: "a-0123456789"))
+            seven.region = "eu-west-1"
+            try await store.recordAudit(seven, Self.event("DeleteAgentRuntime"))
+            // By the server: the key is the account's, not the region's.
+            #expect(try await store.accessKeyEnable(seven, account: seven.account, keyID: key.keyID))
+            let common = ["EnableAccount", "DisableAccount", "DisableAccessKey", "CreateAccessKey", "CreateAccount"]
+            for (region, own) in [("us-east-1", "UpdateAgentRuntime"), ("eu-west-1", "DeleteAgentRuntime")] {
+                seven.region = region
+                let expected = ["EnableAccessKey", own] + common
+                for size in [1, 2, 100] {
+                    var found: [AuditRecord] = []
+                    var token: String?
+                    repeat {
+                        let page = try await store.auditList(
+                            seven, filter: AuditFilter(), page: PageRequest(maxResults: size, nextToken: token))
+                        found += page.items
+                        token = page.nextToken
+                    } while token != nil && found.count < 20
+                    #expect(found.map(\.operation) == expected, "\(region), \(size)")
+                    #expect(found.last?.resource == "account/000000000007" && found.last?.actor == "signalbox")
+                    #expect(found.first?.resource == "access-key/\(key.keyID)")
+                }
+                func list(_ filter: AuditFilter) async throws -> [String] {
+                    try await store.auditList(seven, filter: filter, page: PageRequest()).items.map(\.operation)
+                }
+                #expect(try await list(AuditFilter(actor: "signalbox")) == common)
+                #expect(try await list(AuditFilter(operation: "DisableAccessKey")) == ["DisableAccessKey"])
+            }
+            #expect(try await store.auditList(c, filter: AuditFilter(), page: PageRequest()).items.isEmpty, "another account's")
         }
     }
 

@@ -101,7 +101,7 @@ extension Store {
     ) async throws {
         try await recordAudit(
             c, in: executor,
-            AuditEvent(operation, resource: "access-key/\(keyID)", owner: (account, c.region), to: to))
+            AuditEvent(operation, resource: "access-key/\(keyID)", owner: (account, ""), to: to))
     }
 
     /// The account's keys, or every account's, oldest first.

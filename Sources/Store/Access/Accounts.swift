@@ -1,4 +1,6 @@
+import AgentCoreModel
 public import Platform
+import PostgresClient
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
@@ -18,18 +20,31 @@ public struct AccountRecord: Sendable, Equatable {
 extension Store {
     /// Idempotent: an account that exists keeps its name.
     public func accountCreate(_ c: OperationContext, number: String, name: String = "") async throws {
-        _ = try await run(
-            c, "insert into account (number, name) values ($1, $2) on conflict (number) do nothing", [.text(number), .text(name)])
+        try await transaction(c) { tx in
+            let made = try await tx.query(
+                "insert into account (number, name) values ($1, $2) on conflict (number) do nothing", [.text(number), .text(name)])
+            guard made.affectedRows > 0 else { return }
+            try await auditAccount(c, in: tx, "CreateAccount", number, to: ["name": .string(name)])
+        }
+    }
+
+    private func auditAccount(
+        _ c: OperationContext, in tx: PostgresTransaction, _ operation: String, _ number: String, to: JSONValue? = nil
+    ) async throws {
+        try await recordAudit(c, in: tx, AuditEvent(operation, resource: "account/\(number)", owner: (number, ""), to: to))
     }
 
     /// Ends or restores what all keys of an account may do, on every replica. Idempotent; false: no such account.
     public func accountDisable(_ c: OperationContext, number: String, _ isDisabled: Bool) async throws -> Bool {
-        try await run(
-            c,
-            """
-            update account set disabled_at = case when $2 then coalesce(disabled_at, now()) end where number = $1
-            """, [.text(number), .bool(isDisabled)]
-        ).affectedRows > 0
+        try await transaction(c) { tx in
+            let changed = try await tx.query(
+                """
+                update account set disabled_at = case when $2 then coalesce(disabled_at, now()) end where number = $1
+                """, [.text(number), .bool(isDisabled)])
+            guard changed.affectedRows > 0 else { return false }
+            try await auditAccount(c, in: tx, isDisabled ? "DisableAccount" : "EnableAccount", number)
+            return true
+        }
     }
 
     /// Every account, by number.

@@ -31,7 +31,7 @@ extension Store {
         String(decoding: text.utf8.prefix(maximumUserAgent).map { $0 < 0x20 || $0 > 0x7e ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
     }
 
-    /// The caller's account's, newest first.
+    /// The caller's account's and region's, and what belongs to no region, newest first.
     public func auditList(_ c: OperationContext, filter: AuditFilter, page: PageRequest) async throws -> Page<AuditRecord> {
         let list = [
             "audit", c.account, c.region, filter.runtimeID ?? "", filter.actor ?? "", filter.operation ?? "",
@@ -55,49 +55,70 @@ extension Store {
         }
     }
 
-    /// One text for each index: a statement that fits all filters would fit no plan.
-    private static func auditPage(_ filter: AuditFilter) -> Statement {
+    /// One text for each index: a statement that fits all filters would fit no plan. And the region and what has none are
+    /// looked up one by one: an index gives its rows in order for one of them, not for both.
+    static func auditPage(_ filter: AuditFilter) -> Statement {
         if filter.runtimeID != nil {
             return """
-                select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
-                    source_address, user_agent, request_id, details
-                from audit
-                where account = $1 and region = $2 and runtime_id = $8 and (at, id) < ($3::text::timestamptz, $4::bigint)
-                    and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
-                    and ($9::text is null or actor = $9) and ($10::text is null or operation = $10)
-                order by at desc, id desc limit $7
+                select event.*
+                from (select $2::text as region union select '') as place
+                cross join lateral (
+                    select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
+                        source_address, user_agent, request_id, details
+                    from audit
+                    where account = $1 and region = place.region and runtime_id = $8 and (at, id) < ($3::text::timestamptz, $4::bigint)
+                        and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
+                        and ($9::text is null or actor = $9) and ($10::text is null or operation = $10)
+                    order by at desc, id desc limit $7
+                ) as event
+                order by event.at desc, event.id desc limit $7
                 """
         }
         if filter.actor != nil {
             return """
-                select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
-                    source_address, user_agent, request_id, details
-                from audit
-                where account = $1 and region = $2 and actor = $9 and (at, id) < ($3::text::timestamptz, $4::bigint)
-                    and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
-                    and $8::text is null and ($10::text is null or operation = $10)
-                order by at desc, id desc limit $7
+                select event.*
+                from (select $2::text as region union select '') as place
+                cross join lateral (
+                    select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
+                        source_address, user_agent, request_id, details
+                    from audit
+                    where account = $1 and region = place.region and actor = $9 and (at, id) < ($3::text::timestamptz, $4::bigint)
+                        and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
+                        and $8::text is null and ($10::text is null or operation = $10)
+                    order by at desc, id desc limit $7
+                ) as event
+                order by event.at desc, event.id desc limit $7
                 """
         }
         if filter.operation != nil {
             return """
-                select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
-                    source_address, user_agent, request_id, details
-                from audit
-                where account = $1 and region = $2 and operation = $10 and (at, id) < ($3::text::timestamptz, $4::bigint)
-                    and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
-                    and $8::text is null and $9::text is null
-                order by at desc, id desc limit $7
+                select event.*
+                from (select $2::text as region union select '') as place
+                cross join lateral (
+                    select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
+                        source_address, user_agent, request_id, details
+                    from audit
+                    where account = $1 and region = place.region and operation = $10 and (at, id) < ($3::text::timestamptz, $4::bigint)
+                        and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
+                        and $8::text is null and $9::text is null
+                    order by at desc, id desc limit $7
+                ) as event
+                order by event.at desc, event.id desc limit $7
                 """
         }
         return """
-            select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
-                source_address, user_agent, request_id, details
-            from audit
-            where account = $1 and region = $2 and (at, id) < ($3::text::timestamptz, $4::bigint)
-                and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
-                and $8::text is null and $9::text is null and $10::text is null
-            order by at desc, id desc limit $7
+            select event.*
+            from (select $2::text as region union select '') as place
+            cross join lateral (
+                select id, at, at::text as position, operation, outcome, resource, runtime_id, actor, actor_account, actor_role,
+                    source_address, user_agent, request_id, details
+                from audit
+                where account = $1 and region = place.region and (at, id) < ($3::text::timestamptz, $4::bigint)
+                    and at >= coalesce($5, '-infinity'::timestamptz) and at < coalesce($6, 'infinity'::timestamptz)
+                    and $8::text is null and $9::text is null and $10::text is null
+                order by at desc, id desc limit $7
+            ) as event
+            order by event.at desc, event.id desc limit $7
             """
     }
 

@@ -21,7 +21,8 @@ public struct AuditEvent: Sendable, Equatable {
     public var outcome: Outcome
     /// agentRuntimeId, of what is a runtime or belongs to one.
     public var runtimeID: String?
-    /// Whose resource it is; nil: the caller's own account and region.
+    /// Whose resource it is; nil: the caller's own account and region. Without a region it is shown in each: keys, accounts
+    /// and buckets lie in none.
     public var owner: (account: String, region: String)?
     /// What was true before and what is to be, as small objects. Never a secret, never an environment variable's value.
     public var from: JSONValue?

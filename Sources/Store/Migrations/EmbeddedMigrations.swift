@@ -594,7 +594,7 @@ create or replace view endpoint_detail as
 """#),
         Migration(
             number: 4, name: "audit-and-access",
-            checksum: "65bf464046364659db6e7e9e2e7846ec4f4b4388a122692c281a44485a01952c",
+            checksum: "0442d74e40a85e98540b0e5cde6fffa564a8ea12d4a9d83c2d48b4fb47787e6f",
             text: #"""
 -- Who changed what, when, from where. Written in the transaction of the change itself; the ends of changes,
 -- which the reconcilers reach, are written by a trigger of endpoint_history.
@@ -603,6 +603,7 @@ create table audit (
     at timestamptz not null default now(),
     -- Whose resource it is.
     account text not null,
+    -- Empty for what lies in none, such as keys: shown in each.
     region text not null,
     -- agentRuntimeId, of what is a runtime or belongs to one.
     runtime_id text,
