@@ -66,7 +66,7 @@ let package = Package(
         // Rooms that reach outside.
         room("PostgresClient", ["Platform", "CLibPQ", "CLinux"]),
         room("Store", ["Platform", "AgentCoreModel", "Lifecycle", "PostgresClient", crypto]),
-        room("Artifacts", ["Platform", "PostgresClient", "CLinux", "CZlib", crypto]),
+        room("Artifacts", ["Platform", "AgentCoreModel", "PostgresClient", "CLinux", "CZlib", crypto]),
         room("DockerClient", [asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL]),
         room("Sandboxing", ["Platform", "CLinux", "DockerClient", logging, nioCore]),
         room("Access", ["Platform", "AgentCoreModel", "SigV4", "PostgresClient", "Store", logging]),
@@ -127,7 +127,7 @@ let package = Package(
         tests("HTTPWireTests", ["HTTPWire", "Platform", nioCore, nioEmbedded, nioHTTP1]),
         tests("PostgresClientTests", ["PostgresClient", "TestSupport"]),
         tests("StoreTests", ["Store", "TestSupport"]),
-        tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
+        tests("ArtifactsTests", ["AgentCoreModel", "Artifacts", "TestSupport"]),
         tests("DockerClientTests", ["DockerClient", nioCore]),
         tests("SandboxingTests", ["Sandboxing", "CLinux", "DockerClient", "SupervisorFixture"], resources: [.copy("Agents")]),
         // A supervisor to kill.

@@ -17,12 +17,18 @@ public struct ThrottleRule: Sendable, Equatable {
         self.burst = burst
     }
 
-    /// The service's own numbers (contract §13).
-    public static let aws = [
-        ThrottleRule(pattern: "Create*", rate: 5, burst: 5), ThrottleRule(pattern: "Update*", rate: 5, burst: 5),
-        ThrottleRule(pattern: "Delete*", rate: 5, burst: 5), ThrottleRule(pattern: "List*", rate: 5, burst: 5),
-        ThrottleRule(pattern: "Get*", rate: 50, burst: 50), ThrottleRule(pattern: "InvokeAgentRuntime", rate: 200, burst: 200),
-    ]
+    /// The services' own numbers: AgentCore's (contract §13), and for objects what Amazon S3 has for a prefix (Amazon S3 user
+    /// guide, "Best practices design patterns: optimizing Amazon S3 performance").
+    public static let aws: [ThrottleRule] =
+        [
+            ThrottleRule(pattern: "Create*", rate: 5, burst: 5), ThrottleRule(pattern: "Update*", rate: 5, burst: 5),
+            ThrottleRule(pattern: "Delete*", rate: 5, burst: 5), ThrottleRule(pattern: "List*", rate: 5, burst: 5),
+            ThrottleRule(pattern: "Get*", rate: 50, burst: 50), ThrottleRule(pattern: "InvokeAgentRuntime", rate: 200, burst: 200),
+        ]
+        + ObjectOperation.allCases.map { operation in
+            let rate = operation.isReadOnly ? 5500.0 : 3500
+            return ThrottleRule(pattern: operation.name, rate: rate, burst: rate)
+        }
 
     /// `aws`, and `PATTERN=RATE` or `PATTERN=RATE/BURST`, separated by commas. Throws a sentence about what is wrong.
     public static func parse(_ text: String) throws(ThrottleRuleError) -> [ThrottleRule] {
@@ -54,7 +60,7 @@ public struct ThrottleRule: Sendable, Equatable {
         pattern.hasSuffix("*") ? operation.hasPrefix(pattern.dropLast()) : operation == pattern
     }
 
-    private static let known = (Operation.all + Operation.own).map(\.name)
+    private static let known = (Operation.all + Operation.own).map(\.name) + ObjectOperation.allCases.map(\.name)
 }
 
 /// Why a text holds no rules, for people.

@@ -1,4 +1,5 @@
 import AgentCoreModel
+import Artifacts
 import Metrics
 import Platform
 import Store
@@ -47,7 +48,6 @@ public final class AuditWriter: Sendable {
     ///   - action: As in an IAM policy.
     ///   - parameters: Of the path.
     func refused(_ c: OperationContext, _ action: String, _ parameters: [String: String], _ error: SignalboxError) {
-        guard isAllowed(c.clock.now()) else { return dropped.increment() }
         let runtimeID = parameters["agentRuntimeId"].flatMap { WireID.isRuntimeID($0) ? $0 : nil }
         let runtime = RuntimeARN(region: c.region, account: c.account, runtimeID: runtimeID ?? "*")
         var resource = runtime.description
@@ -55,11 +55,24 @@ public final class AuditWriter: Sendable {
             resource = EndpointARN(runtime: runtime, endpointName: endpoint).description
         }
         if let arn = parameters["resourceArn"], let parsed = try? ResourceARN(parsing: arn) { resource = parsed.description }
-        record(
+        refused(
             c,
             AuditEvent(
                 String(action.drop { $0 != ":" }.dropFirst()), resource: resource, outcome: .denied, runtimeID: runtimeID,
                 reason: error.message))
+    }
+
+    /// A change of a bucket or an object that the caller may not make.
+    func refused(_ c: OperationContext, _ operation: ObjectOperation, _ resource: ObjectARN, _ error: ObjectError) {
+        refused(
+            c,
+            AuditEvent(
+                operation.name, resource: resource.description, outcome: .denied, owner: (c.account, ""), reason: error.message))
+    }
+
+    private func refused(_ c: OperationContext, _ event: AuditEvent) {
+        guard isAllowed(c.clock.now()) else { return dropped.increment() }
+        record(c, event)
     }
 
     private func isAllowed(_ now: ContinuousClock.Instant) -> Bool {

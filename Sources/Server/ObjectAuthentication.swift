@@ -27,8 +27,10 @@ public struct ObjectAuthentication: Sendable {
             throw ObjectError(.invalidRequest, "Missing required header for this request: x-amz-content-sha256")
         }
         let caller = try await authenticator.authenticate(signed, service: Self.service, payloadHash: payload)
-        let operation = OperationContext(
-            principal: caller.principal, region: caller.region, requestID: front.requestID, logger: front.logger, clock: clock)
+        var operation = OperationContext(
+            principal: caller.principal, region: caller.region, sourceAddress: front.channel.remoteAddress?.ipAddress,
+            requestID: front.requestID, logger: front.logger, clock: clock)
+        operation.userAgent = front.head.headers.first(name: "user-agent")
         switch content {
         case .absent, .unsigned:
             return AuthenticatedObjectRequest(context: operation, body: ObjectBody(request.body.map { Array(buffer: $0) }))

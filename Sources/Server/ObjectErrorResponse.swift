@@ -39,7 +39,10 @@ struct ObjectErrorResponse {
         case .validation: self.init(.badRequest, "InvalidRequest", error.message)
         case .payloadTooLarge: self.init(.badRequest, "EntityTooLarge", error.message)
         case .unsupportedMediaType: self.init(.badRequest, "InvalidRequest", error.message)
-        case .throttled(let seconds), .unavailable(let seconds):
+        case .throttled(let seconds):
+            self.init(.serviceUnavailable, "SlowDown", "Please reduce your request rate.")
+            retryAfterSeconds = seconds
+        case .unavailable(let seconds):
             self.init(.serviceUnavailable, "ServiceUnavailable", error.message)
             retryAfterSeconds = seconds
         case .methodNotAllowed, .notFound, .unknownOperation, .conflict, .retryableConflict, .quotaExceeded, .agentFailed,

@@ -112,7 +112,7 @@ extension ObjectRoutes {
             let key = object.child("Key")?.text ?? ""
             do {
                 try await objects.objectDelete(
-                    call.context, bucket: bucket, key: key, versionID: object.child("VersionId")?.text)
+                    call.context, bucket: bucket, key: key, versionID: object.child("VersionId")?.text, by: .deleteObjects)
                 outcomes.append((key, nil))
             } catch let error as ObjectError where error.code == .noSuchBucket || error.code == .accessDenied {
                 throw error

@@ -1,3 +1,5 @@
+public import Access
+import AgentCoreModel
 public import Artifacts
 import HTTPTypes
 public import Hummingbird
@@ -26,11 +28,15 @@ public typealias ObjectAuthenticator = @Sendable (Request, FrontEndContext) asyn
 
 /// Adds the S3-compatible routes, path style under `/_s3` (docs/architecture.md, decision 7).
 ///
-/// - Parameter authenticate: Such as `ObjectAuthentication.authenticate`.
+/// - Parameters:
+///   - throttle: Counts requests; nil: nobody does.
+///   - audit: Told of changes that are refused; those that are made are the object storage's to record.
+///   - authenticate: Such as `ObjectAuthentication.authenticate`.
 public func addObjectRoutes(
-    to router: Router<FrontEndContext>, objects: ObjectStore, authenticate: @escaping ObjectAuthenticator
+    to router: Router<FrontEndContext>, objects: ObjectStore, throttle: Throttle? = nil, audit: AuditWriter? = nil,
+    authenticate: @escaping ObjectAuthenticator
 ) {
-    router.add(middleware: ObjectRoutes(objects: objects, authenticate: authenticate))
+    router.add(middleware: ObjectRoutes(objects: objects, throttle: throttle, audit: audit, authenticate: authenticate))
 }
 
 /// One request, its sender and what it names.
@@ -50,29 +56,35 @@ struct ObjectCall: Sendable {
         return bytes.isEmpty ? nil : try ObjectXMLReader.document(bytes)
     }
 
-    /// S3's name for it; `ObjectRequest` for what there is not.
-    var operation: String {
-        guard target.bucket != nil else { return "ListBuckets" }
-        guard target.key != nil else {
-            switch request.method {
-            case .put: return "CreateBucket"
-            case .head: return "HeadBucket"
-            case .delete: return "DeleteBucket"
-            case .post: return "DeleteObjects"
-            case .get where target.has("location"): return "GetBucketLocation"
-            case .get where target.has("uploads"): return "ListMultipartUploads"
-            case .get: return "ListObjects"
-            default: return "ObjectRequest"
-            }
-        }
-        let isUpload = target["uploadId"] != nil
+    /// nil: there is none with that method.
+    var operation: ObjectOperation? {
+        guard target.bucket != nil else { return request.method == .get ? .listBuckets : nil }
+        return target.key == nil ? bucketOperation : objectOperation
+    }
+
+    private var bucketOperation: ObjectOperation? {
         switch request.method {
-        case .put: return isUpload ? "UploadPart" : "PutObject"
-        case .get: return isUpload ? "ListParts" : "GetObject"
-        case .head: return "HeadObject"
-        case .post: return isUpload ? "CompleteMultipartUpload" : "CreateMultipartUpload"
-        case .delete: return isUpload ? "AbortMultipartUpload" : "DeleteObject"
-        default: return "ObjectRequest"
+        case .put: .createBucket
+        case .head: .headBucket
+        case .delete: .deleteBucket
+        case .post where target.has("delete"): .deleteObjects
+        case .get where target.has("location"): .getBucketLocation
+        case .get where target.has("uploads"): .listMultipartUploads
+        case .get: .listObjects
+        default: nil
+        }
+    }
+
+    private var objectOperation: ObjectOperation? {
+        let isUpload = target["uploadId"] != nil
+        return switch request.method {
+        case .put: isUpload ? .uploadPart : .putObject
+        case .get: isUpload ? .listParts : .getObject
+        case .head: .headObject
+        case .post where isUpload: .completeMultipartUpload
+        case .post where target.has("uploads"): .createMultipartUpload
+        case .delete: isUpload ? .abortMultipartUpload : .deleteObject
+        default: nil
         }
     }
 
@@ -96,6 +108,8 @@ struct ObjectCall: Sendable {
 /// A middleware, because keys hold what a router's patterns normalise away.
 struct ObjectRoutes: RouterMiddleware {
     let objects: ObjectStore
+    let throttle: Throttle?
+    let audit: AuditWriter?
     let authenticate: ObjectAuthenticator
 
     func handle(
@@ -112,8 +126,12 @@ struct ObjectRoutes: RouterMiddleware {
             let target = try ObjectTarget(context.front.head.uri)
             try target.checkSupported()
             let call = ObjectCall(request: request, authenticated: authenticated, target: target)
-            context.front.observation.found(RequestOperation(call.operation))
-            return try await respond(call)
+            guard let operation = call.operation else {
+                context.front.observation.found(.unknownObject)
+                throw Self.methodNotAllowed
+            }
+            context.front.observation.found(RequestOperation(operation.name))
+            return try await respond(call, operation)
         } catch {
             if !(error is ObjectError), !(error is SignalboxError), !(error is CancellationError) {
                 // Most often the caller's own connection, broken while its body came.
@@ -128,50 +146,46 @@ struct ObjectRoutes: RouterMiddleware {
         }
     }
 
-    private func respond(_ call: ObjectCall) async throws -> Response {
-        switch (call.target.bucket, call.target.key) {
-        case (nil, _):
-            guard call.request.method == .get else { throw Self.methodNotAllowed }
-            return try await listBuckets(call)
-        case (let bucket?, nil): return try await respond(call, bucket: bucket)
-        case (let bucket?, let key?): return try await respond(call, bucket: bucket, key: key)
+    private func respond(_ call: ObjectCall, _ operation: ObjectOperation) async throws -> Response {
+        // Before anything of the body is read.
+        try throttle?.take(account: call.context.account, operation: operation.name)
+        do {
+            return try await answer(call, operation)
+        } catch let error as ObjectError where error.code == .accessDenied && operation.changes {
+            audit?.refused(
+                call.context, operation, ObjectARN(unchecked: call.target.bucket ?? "", key: call.target.key), error)
+            throw error
         }
     }
 
-    private func respond(_ call: ObjectCall, bucket: String) async throws -> Response {
-        switch call.request.method {
-        case .put: return try await createBucket(call, bucket)
-        case .head: return try await headBucket(call, bucket)
-        case .delete:
-            try await objects.bucketDelete(call.context, name: bucket)
-            return call.empty(.noContent)
-        case .post where call.target.has("delete"): return try await deleteObjects(call, bucket)
-        case .get where call.target.has("location"): return try await bucketLocation(call, bucket)
-        case .get where call.target.has("uploads"): return try await listUploads(call, bucket)
-        case .get: return try await listObjects(call, bucket)
-        default: throw Self.methodNotAllowed
-        }
-    }
-
-    private func respond(_ call: ObjectCall, bucket: String, key: String) async throws -> Response {
-        if call.headers.value("x-amz-copy-source") != nil {
+    private func answer(_ call: ObjectCall, _ operation: ObjectOperation) async throws -> Response {
+        let (bucket, key, upload) = (call.target.bucket ?? "", call.target.key ?? "", call.target["uploadId"] ?? "")
+        if call.target.key != nil, call.headers.value("x-amz-copy-source") != nil {
             throw ObjectError(.notImplemented, "Copying on the server is not implemented: download and upload instead.")
         }
-        let upload = call.target["uploadId"]
-        switch (call.request.method, upload) {
-        case (.put, nil): return try await putObject(call, bucket, key)
-        case (.put, let upload?): return try await uploadPart(call, bucket, key, upload)
-        case (.get, let upload?): return try await listParts(call, bucket, key, upload)
-        case (.get, nil), (.head, _): return try await getObject(call, bucket, key)
-        case (.post, nil) where call.target.has("uploads"): return try await createUpload(call, bucket, key)
-        case (.post, let upload?): return try await completeUpload(call, bucket, key, upload)
-        case (.delete, let upload?):
-            try await objects.multipartAbort(call.context, bucket: bucket, key: key, uploadID: upload)
+        switch operation {
+        case .listBuckets: return try await listBuckets(call)
+        case .createBucket: return try await createBucket(call, bucket)
+        case .headBucket: return try await headBucket(call, bucket)
+        case .deleteBucket:
+            try await objects.bucketDelete(call.context, name: bucket)
             return call.empty(.noContent)
-        case (.delete, nil):
+        case .getBucketLocation: return try await bucketLocation(call, bucket)
+        case .listObjects: return try await listObjects(call, bucket)
+        case .deleteObjects: return try await deleteObjects(call, bucket)
+        case .putObject: return try await putObject(call, bucket, key)
+        case .getObject, .headObject: return try await getObject(call, bucket, key)
+        case .deleteObject:
             try await objects.objectDelete(call.context, bucket: bucket, key: key, versionID: call.target["versionId"])
             return call.empty(.noContent)
-        default: throw Self.methodNotAllowed
+        case .createMultipartUpload: return try await createUpload(call, bucket, key)
+        case .uploadPart: return try await uploadPart(call, bucket, key, upload)
+        case .completeMultipartUpload: return try await completeUpload(call, bucket, key, upload)
+        case .abortMultipartUpload:
+            try await objects.multipartAbort(call.context, bucket: bucket, key: key, uploadID: upload)
+            return call.empty(.noContent)
+        case .listMultipartUploads: return try await listUploads(call, bucket)
+        case .listParts: return try await listParts(call, bucket, key, upload)
         }
     }
 

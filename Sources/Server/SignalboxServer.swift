@@ -75,7 +75,7 @@ public struct SignalboxServer: Service {
             context, id: try ReplicaFile.idOrCreate(home: configuration.home), host: ProcessInfo.processInfo.hostName)
         // Before anything is sealed: by the key that the other replicas seal with.
         try await store.masterKeySync(context, replica: identity.id)
-        let objects = ObjectStore(postgres: store.postgres)
+        let objects = store.objects()
         let bundles = BundleCache(directory: configuration.home + "/bundles", objects: objects)
         try await bundles.prepare()
         let provisioner = Provisioner(
@@ -105,7 +105,9 @@ public struct SignalboxServer: Service {
         try await reconcilers.start()
 
         let router = Router(context: FrontEndContext.self)
-        addObjectRoutes(to: router, objects: objects, authenticate: ObjectAuthentication(authenticator).authenticate)
+        addObjectRoutes(
+            to: router, objects: objects, throttle: throttle, audit: audit,
+            authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
             to: router, authentication: RequestAuthentication(authenticator),
             controlPlane: ControlPlane(store: store, quotas: configuration.quotas),

@@ -58,6 +58,16 @@ struct ThrottleTests {
         #expect(refusal(aws, "ListAgentRuntimes") == 1)
     }
 
+    @Test func objectsHaveNumbersOfTheirOwn() throws {
+        let aws = try throttle("aws")
+        for _ in 0..<3500 { #expect(refusal(aws, "DeleteObject") == nil) }
+        #expect(refusal(aws, "DeleteObject") == 1)
+        for _ in 0..<5500 { #expect(refusal(aws, "ListObjects") == nil) }
+        #expect(refusal(aws, "ListObjects") == 1)
+        let own = try throttle("aws,DeleteObject=1,Complete*=2")
+        #expect(refusal(own, "DeleteObject") == nil && refusal(own, "DeleteObject") == 1)
+    }
+
     @Test func fullBucketsAreForgotten() throws {
         let throttle = try throttle("Update*=1")
         for account in 0..<100 { _ = refusal(throttle, account: "\(account)") }

@@ -61,7 +61,8 @@ final class SignedServer: Sendable {
         let router = Router(context: FrontEndContext.self)
         let ready = Holder()
         addObjectRoutes(
-            to: router, objects: ObjectStore(postgres: store.postgres), authenticate: ObjectAuthentication(authenticator).authenticate)
+            to: router, objects: store.objects(), throttle: throttle, audit: audit,
+            authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
             to: router, authentication: RequestAuthentication(authenticator, unverified: unverified),
             controlPlane: ControlPlane(store: store), dataPlane: plane,

@@ -1,3 +1,4 @@
+import AgentCoreModel
 public import Platform
 import PostgresClient
 
@@ -10,13 +11,20 @@ extension ObjectStore {
         try ObjectNames.checkBucket(name)
         try check(context, .write)
         return try await reporting(context) {
-            let made = try await postgres.query(
-                """
-                insert into bucket (account, region, name) values ($1, $2, $3)
-                on conflict (name) do nothing
-                returning name, region, created_at
-                """, [.text(context.account), .text(region ?? context.region), .text(name)], deadline: context.deadline)
-            if let row = made.first { return try BucketRecord(row) }
+            let made = try await postgres.transaction(deadline: context.deadline) { transaction -> BucketRecord? in
+                let made = try await transaction.query(
+                    """
+                    insert into bucket (account, region, name) values ($1, $2, $3)
+                    on conflict (name) do nothing
+                    returning name, region, created_at
+                    """, [.text(context.account), .text(region ?? context.region), .text(name)])
+                guard let bucket = try made.first.map({ try BucketRecord($0) }) else { return nil }
+                try await record(
+                    context, transaction,
+                    ObjectChange(.createBucket, ObjectARN(bucket: name), to: ["region": .string(bucket.region)]))
+                return bucket
+            }
+            if let made { return made }
             let owner = try await postgres.query(
                 "select account from bucket where name = $1", [.text(name)], deadline: context.deadline)
             guard try owner.first?.text("account") == context.account else {
@@ -55,7 +63,13 @@ extension ObjectStore {
         try await reporting(context) {
             let bucket = try await bucketID(context, name, for: .write)
             do {
-                try await postgres.query("delete from bucket where id = $1", [.int(bucket)], deadline: context.deadline)
+                try await postgres.transaction(deadline: context.deadline) { transaction in
+                    let gone = try await transaction.query("delete from bucket where id = $1 returning region", [.int(bucket)])
+                    guard let region = try gone.first?.text("region") else { return }
+                    try await record(
+                        context, transaction,
+                        ObjectChange(.deleteBucket, ObjectARN(bucket: name), from: ["region": .string(region)]))
+                }
             } catch let error as PostgresError where error.isForeignKeyViolation {
                 throw ObjectError(
                     .bucketNotEmpty, "The bucket you tried to delete is not empty: delete its objects and unfinished uploads first.")

@@ -1,3 +1,4 @@
+import AgentCoreModel
 public import Platform
 import PostgresClient
 
@@ -12,14 +13,18 @@ extension ObjectStore {
             let bucketID = try await bucketID(context, bucket, for: .write)
             let upload = Identifier.alphanumeric(48)
             do {
-                try await postgres.query(
-                    """
-                    insert into multipart_upload (upload_id, bucket, key, content_type, metadata) values ($1, $2, $3, $4, $5)
-                    """,
-                    [
-                        .text(upload), .int(bucketID), .text(key), .text(attributes.contentType),
-                        .json(try ObjectMetadata.encode(attributes.metadata)),
-                    ], deadline: context.deadline)
+                let metadata = try ObjectMetadata.encode(attributes.metadata)
+                try await postgres.transaction(deadline: context.deadline) { transaction in
+                    try await transaction.query(
+                        """
+                        insert into multipart_upload (upload_id, bucket, key, content_type, metadata) values ($1, $2, $3, $4, $5)
+                        """,
+                        [.text(upload), .int(bucketID), .text(key), .text(attributes.contentType), .json(metadata)])
+                    try await record(
+                        context, transaction,
+                        ObjectChange(
+                            .createMultipartUpload, ObjectARN(bucket: bucket, key: key), to: ["uploadId": .string(upload)]))
+                }
             } catch let error as PostgresError where error.isForeignKeyViolation {
                 throw ObjectError.noSuchBucket
             }
@@ -63,8 +68,14 @@ extension ObjectStore {
     public func multipartAbort(_ context: OperationContext, bucket: String, key: String, uploadID: String) async throws {
         try await reporting(context) {
             let upload = try await uploadFetch(context, bucket: bucket, key: key, uploadID: uploadID, for: .write)
-            try await postgres.query(
-                "delete from multipart_upload where id = $1", [.int(upload.row)], deadline: context.deadline)
+            try await postgres.transaction(deadline: context.deadline) { transaction in
+                let gone = try await transaction.query("delete from multipart_upload where id = $1", [.int(upload.row)])
+                guard gone.affectedRows > 0 else { return }
+                try await record(
+                    context, transaction,
+                    ObjectChange(
+                        .abortMultipartUpload, ObjectARN(bucket: bucket, key: key), from: ["uploadId": .string(uploadID)]))
+            }
         }
     }
 

@@ -26,8 +26,8 @@ extension ObjectStore {
                     guard ended.affectedRows == 1 else { throw ObjectError.noSuchUpload }
                     let reference = try await artifactComplete(transaction, artifact, digest)
                     return try await objectPoint(
-                        transaction, bucket: upload.bucket, key: key, to: reference, etag: etag,
-                        attributes: upload.attributes, condition: condition)
+                        context, transaction, by: .completeMultipartUpload, bucket: (upload.bucket, bucket), key: key, to: reference,
+                        etag: etag, attributes: upload.attributes, condition: condition)
                 }
                 return (record, record.artifact)
             }

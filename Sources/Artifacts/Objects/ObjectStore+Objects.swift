@@ -1,3 +1,4 @@
+public import AgentCoreModel
 public import Platform
 import PostgresClient
 
@@ -20,8 +21,8 @@ extension ObjectStore {
                 let record = try await repeating(context) { transaction in
                     let reference = try await artifactComplete(transaction, artifact, digest)
                     return try await objectPoint(
-                        transaction, bucket: bucketID, key: key, to: reference, etag: hex(digest.md5),
-                        attributes: attributes, condition: condition)
+                        context, transaction, by: .putObject, bucket: (bucketID, bucket), key: key, to: reference,
+                        etag: hex(digest.md5), attributes: attributes, condition: condition)
                 }
                 return (record, record.artifact)
             }
@@ -30,17 +31,19 @@ extension ObjectStore {
 
     /// Points a key to a complete artifact: the moment at which the object changes for everybody.
     func objectPoint(
-        _ transaction: PostgresTransaction, bucket: Int64, key: String, to artifact: ArtifactReference, etag: String,
-        attributes: ObjectAttributes, condition: ObjectCondition
+        _ context: OperationContext, _ transaction: PostgresTransaction, by operation: ObjectOperation,
+        bucket: (id: Int64, name: String), key: String, to artifact: ArtifactReference, etag: String, attributes: ObjectAttributes,
+        condition: ObjectCondition
     ) async throws -> ObjectRecord {
         let version = Identifier.alphanumeric(32)
         let values: [PostgresValue] = [
-            .int(bucket), .text(key), .int(artifact.id), .int(artifact.size), .text(etag), .text(attributes.contentType),
+            .int(bucket.id), .text(key), .int(artifact.id), .int(artifact.size), .text(etag), .text(attributes.contentType),
             .json(try ObjectMetadata.encode(attributes.metadata)), .text(version),
         ]
         while true {
             let current = try await transaction.query(
-                "select etag from bucket_object where bucket = $1 and key = $2 for update", [.int(bucket), .text(key)])
+                "select etag, version_id, size from bucket_object where bucket = $1 and key = $2 for update",
+                [.int(bucket.id), .text(key)])
             try condition.checkWrite(current: try current.first?.text("etag"))
             let written: QueryResult
             if current.first != nil {
@@ -60,6 +63,13 @@ extension ObjectStore {
             }
             // No row: another writer made the key since we looked; its ETag counts for the condition.
             guard let row = written.first else { continue }
+            var to = Self.told(version, etag, artifact.size)
+            to["sha256"] = .string(artifact.sha256)
+            try await record(
+                context, transaction,
+                ObjectChange(
+                    operation, ObjectARN(bucket: bucket.name, key: key), from: try current.first.map { try Self.told($0) },
+                    to: .object(to)))
             return ObjectRecord(
                 key: key, etag: etag, versionID: version, size: artifact.size, contentType: attributes.contentType,
                 metadata: attributes.metadata, lastModified: try row.timestamp("created_at"), artifact: artifact)
@@ -107,13 +117,33 @@ extension ObjectStore {
 
     /// Deleting what is not there succeeds, as with S3. A `versionID` other than the current one
     /// names nothing that is kept.
-    public func objectDelete(_ context: OperationContext, bucket: String, key: String, versionID: String? = nil) async throws {
+    ///
+    /// - Parameter operation: That deletes it.
+    public func objectDelete(
+        _ context: OperationContext, bucket: String, key: String, versionID: String? = nil, by operation: ObjectOperation = .deleteObject
+    ) async throws {
         try await reporting(context) {
             let bucketID = try await bucketID(context, bucket, for: .write)
-            try await postgres.query(
-                "delete from bucket_object where bucket = $1 and key = $2 and ($3::text is null or version_id = $3::text)",
-                [.int(bucketID), .text(key), .text(versionID)], deadline: context.deadline)
+            try await postgres.transaction(deadline: context.deadline) { transaction in
+                let gone = try await transaction.query(
+                    """
+                    delete from bucket_object where bucket = $1 and key = $2 and ($3::text is null or version_id = $3::text)
+                    returning version_id, etag, size
+                    """, [.int(bucketID), .text(key), .text(versionID)])
+                guard let row = gone.first else { return }
+                try await record(
+                    context, transaction, ObjectChange(operation, ObjectARN(bucket: bucket, key: key), from: try Self.told(row)))
+            }
         }
+    }
+
+    /// What is written down of an object.
+    private static func told(_ versionID: String, _ etag: String, _ size: Int64) -> [String: JSONValue] {
+        ["versionId": .string(versionID), "eTag": .string(etag), "size": .integer(size)]
+    }
+
+    private static func told(_ row: Row) throws -> JSONValue {
+        .object(told(try row.text("version_id"), try row.text("etag"), try row.int("size")))
     }
 }
 

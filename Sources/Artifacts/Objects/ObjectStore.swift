@@ -12,10 +12,15 @@ public import PostgresClient
 public struct ObjectStore: Sendable {
     let postgres: PostgresClient
     public let limits: ObjectLimits
+    let record: ObjectRecorder
 
-    public init(postgres: PostgresClient, limits: ObjectLimits = ObjectLimits()) {
+    /// - Parameter recorder: Told of each change.
+    public init(
+        postgres: PostgresClient, limits: ObjectLimits = ObjectLimits(), recorder: @escaping ObjectRecorder = { _, _, _ in }
+    ) {
         self.postgres = postgres
         self.limits = limits
+        record = recorder
     }
 
     enum Access {

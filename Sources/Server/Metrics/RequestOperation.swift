@@ -9,6 +9,7 @@ public struct RequestOperation: Sendable, Hashable {
     static let unknown = Self("Unknown")
     static let health = Self("Health")
     static let readiness = Self("Readiness")
+    static let unknownObject = Self("ObjectRequest")
     static let invoke = Self(Operation.invokeAgentRuntime.name)
 
     var plane: String { Self.table[index].plane }
@@ -31,10 +32,6 @@ public struct RequestOperation: Sendable, Hashable {
     private static let indices = Dictionary(
         table.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
 
-    /// S3's names.
-    private static let objects = [
-        "ListBuckets", "CreateBucket", "HeadBucket", "DeleteBucket", "DeleteObjects", "GetBucketLocation", "ListMultipartUploads",
-        "ListObjects", "PutObject", "UploadPart", "ListParts", "GetObject", "HeadObject", "CreateMultipartUpload",
-        "CompleteMultipartUpload", "AbortMultipartUpload", "DeleteObject", "ObjectRequest",
-    ]
+    /// S3's names, and one for what there is not.
+    private static let objects = ObjectOperation.allCases.map(\.name) + ["ObjectRequest"]
 }

@@ -101,8 +101,8 @@ extension Setting {
     static let throttle = Setting(
         key: "throttle", kind: .text, fallback: "none",
         meaning: "Requests per second and account, as OPERATION=RATE or OPERATION=RATE/BURST, separated by commas: "
-            + "InvokeAgentRuntime=200,Get*=50/100. aws stands for the service's own numbers. One more gets a 429. Every server "
-            + "counts for itself.")
+            + "InvokeAgentRuntime=200,PutObject=20,Get*=50/100. aws stands for the services' own numbers. One more gets a 429, or "
+            + "SlowDown for objects. Every server counts for itself.")
     static let maximumRuntimes = Setting(
         key: "maximumRuntimes", kind: .integer(1...1_000_000), fallback: "1000",
         meaning: "Runtimes of an account in a region. The next one gets a 402, here and below.")

@@ -84,7 +84,9 @@ extension Table {
         Table(
             ["TIME", "ACTOR", "OPERATION", "OUTCOME", "RESOURCE", "FROM", "TO", "SOURCE"],
             rows: events.map { event in
-                let resource = event.text("resource").split(separator: ":", maxSplits: 5).last.map(String.init) ?? ""
+                let resource =
+                    event.text("resource")
+                    .split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).last.map(String.init) ?? ""
                 let to = event["to"].map(\.summary) ?? event.text("reason")
                 return [
                     event.text("at"), event.text("actor"), event.text("operation"), event.text("outcome"), resource,
