@@ -82,7 +82,7 @@ let package = Package(
         room(
             "DataPlane",
             [
-                "Platform", "AgentCoreModel", "SigV4", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "Sandboxing", "Access",
+                "Platform", "AgentCoreModel", "SigV4", "Lifecycle", "HTTPWire", "PostgresClient", "Store", "CLinux", "Sandboxing", "Access",
                 "Provisioning",
                 nioCore, nioHTTP1, nioPosix, collections, crypto, metrics,
             ]),
@@ -145,7 +145,8 @@ let package = Package(
         tests(
             "DataPlaneTests",
             [
-                "Access", "AgentCoreModel", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "SigV4", "Store", "TestSupport", crypto,
+                "Access", "AgentCoreModel", "CLinux", "DataPlane", "HTTPWire", "Lifecycle", "Platform", "SigV4", "Store", "TestSupport",
+                crypto,
                 nioCore, nioHTTP1, nioPosix,
             ]),
         tests(

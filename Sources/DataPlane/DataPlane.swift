@@ -24,7 +24,7 @@ public final class DataPlane: Sendable {
     let throttle: Throttle?
     let renderError: ErrorRenderer
     let threads: NIOThreadPool
-    let spoolBudget: SpoolBudget
+    public let spools: SpoolDirectory
     let clock: any TimeSource
     let logger: Logger
     let metrics: DataPlaneMetrics
@@ -51,7 +51,7 @@ public final class DataPlane: Sendable {
         self.throttle = throttle
         self.renderError = renderError
         self.threads = threads
-        spoolBudget = SpoolBudget(limit: configuration.maximumSpool)
+        spools = SpoolDirectory(configuration.spoolDirectory, limit: configuration.maximumSpool, threads: threads)
         self.clock = clock
         self.logger = logger
     }

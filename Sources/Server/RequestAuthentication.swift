@@ -1,5 +1,6 @@
 public import Access
 import AgentCoreModel
+public import DataPlane
 import Hummingbird
 public import Platform
 import SigV4
@@ -19,14 +20,11 @@ public struct RequestAuthentication: Sendable {
 
     private let authenticator: Authenticator
     private let clock: any TimeSource
-    private let unverified: UnverifiedBodies
+    private let spools: SpoolDirectory
 
-    public init(_ authenticator: Authenticator, clock: any TimeSource = SystemTime()) {
-        self.init(authenticator, clock: clock, unverified: UnverifiedBodies())
-    }
-
-    init(_ authenticator: Authenticator, clock: any TimeSource = SystemTime(), unverified: UnverifiedBodies) {
-        self.unverified = unverified
+    /// - Parameter spools: For bodies without a declared hash.
+    public init(_ authenticator: Authenticator, spools: SpoolDirectory, clock: any TimeSource = SystemTime()) {
+        self.spools = spools
         self.authenticator = authenticator
         self.clock = clock
     }
@@ -42,12 +40,9 @@ public struct RequestAuthentication: Sendable {
             guard ContentHash.sha256(of: body) == declared else { throw SigV4Error.payloadMismatch.signalboxError }
             return authenticated(caller, front, body)
         case .absent:
-            let lease = unverified.lease()
-            defer { withExtendedLifetime(lease) {} }
-            let body = try await collect(request, lease)
-            let caller = try await authenticator.authenticate(
-                signed, service: Operation.signingName, payloadHash: ContentHash.sha256(of: body))
-            return authenticated(caller, front, body)
+            let body = try await spool(request)
+            let caller = try await authenticator.authenticate(signed, service: Operation.signingName, payloadHash: body.sha256)
+            return authenticated(caller, front, try await body.bytes())
         case .unsigned, .streaming:
             throw SigV4Error.incomplete("The body must be signed: x-amz-content-sha256 must hold its SHA-256.").signalboxError
         }
@@ -71,15 +66,29 @@ public struct RequestAuthentication: Sendable {
         return AuthenticatedRequest(context: context, front: front, body: body)
     }
 
-    private func collect(_ request: Request, _ lease: UnverifiedBodies.Lease? = nil) async throws -> [UInt8] {
-        let tooLarge = SignalboxError(.payloadTooLarge, "The request body is larger than \(Self.maximumBody) bytes.")
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.maximumBody { throw tooLarge }
+    private func collect(_ request: Request) async throws -> [UInt8] {
+        try Self.checkLength(request)
         var body: [UInt8] = []
         for try await buffer in request.body {
-            guard body.count + buffer.readableBytes <= Self.maximumBody else { throw tooLarge }
-            try lease?.grow(to: body.count + buffer.readableBytes)
+            guard body.count + buffer.readableBytes <= Self.maximumBody else { throw Self.tooLarge }
             body += buffer.readableBytesView
         }
         return body
+    }
+
+    private func spool(_ request: Request) async throws -> UnverifiedBody {
+        try Self.checkLength(request)
+        var body = UnverifiedBody(spools)
+        for try await buffer in request.body {
+            guard body.count + buffer.readableBytes <= Self.maximumBody else { throw Self.tooLarge }
+            try await body.append(buffer)
+        }
+        return body
+    }
+
+    private static let tooLarge = SignalboxError(.payloadTooLarge, "The request body is larger than \(maximumBody) bytes.")
+
+    private static func checkLength(_ request: Request) throws(SignalboxError) {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody { throw tooLarge }
     }
 }

@@ -109,7 +109,7 @@ public struct SignalboxServer: Service {
             to: router, objects: objects, throttle: throttle, audit: audit,
             authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
-            to: router, authentication: RequestAuthentication(authenticator),
+            to: router, authentication: RequestAuthentication(authenticator, spools: dataPlane.spools),
             controlPlane: ControlPlane(store: store, quotas: configuration.quotas),
             dataPlane: dataPlane, access: AccessRoutes(store: store, authenticator: authenticator),
             throttle: throttle, validation: ValidationOptions(strictImageUri: configuration.strictImageURI),

@@ -57,7 +57,10 @@ public enum ContentHash: Sendable, Equatable {
     }
 
     /// Lower-case hex SHA-256.
-    public static func sha256(of body: [UInt8]) -> String { Hex.text(SHA256.hash(data: body)) }
+    public static func sha256(of body: [UInt8]) -> String { text(SHA256.hash(data: body)) }
+
+    /// A hash as the header has it.
+    public static func text(_ digest: some Sequence<UInt8>) -> String { Hex.text(digest) }
 }
 
 /// Values of `x-amz-content-sha256` for bodies in `aws-chunked` framing. Those with ECDSA are not here.

@@ -195,7 +195,7 @@ import Testing
             }
             #expect(refused?.status == 403 && sent)
             #expect(agent.requests.count == 1)
-            try await eventually("the file to go") { server.plane.spoolBudget.inUse == 0 }
+            try await eventually("the file to go") { server.plane.spools.inUse == 0 }
         }
     }
 

@@ -1,4 +1,6 @@
 import Access
+import DataPlane
+import NIOCore
 import Platform
 import SigV4
 import TestSupport
@@ -66,7 +68,7 @@ struct ThrottledRequestTests {
     }
 }
 
-/// Memory of bodies whose sender is not known yet.
+/// Bodies whose sender is not known yet: little memory, and a bounded disk.
 struct UnverifiedBodyTests {
     @Test func allTogetherAreBounded() async throws {
         try await SignedServer.with { server async throws in
@@ -82,7 +84,7 @@ struct UnverifiedBodyTests {
                     return client
                 }
             }
-            try await eventually("two bodies are held") { server.unverified.inUse >= 2 * (1024 - 64) * 1024 - 2 }
+            try await eventually("two bodies are held") { server.plane.spools.inUse >= 2 * (1024 - 64) * 1024 - 2 }
             let third = try await server.send(call)
             #expect(third.outcome == "503 ServiceUnavailableException" && third.field("retry-after") == "2")
             // Small ones pass, and one whose sender is known before its body is read.
@@ -99,7 +101,7 @@ struct UnverifiedBodyTests {
                     #expect(client.response()?.status == 400)
                 }
             }
-            try await eventually("memory is given back") { server.unverified.inUse == 0 }
+            try await eventually("the disk is given back") { server.plane.spools.inUse == 0 }
             #expect(try await server.send(call).status == 400)
         }
     }
@@ -114,10 +116,47 @@ struct UnverifiedBodyTests {
                     client.send(Array(bytes.dropLast()))
                     return client
                 }
-                try await eventually("the body is held") { server.unverified.inUse > 0 }
+                try await eventually("the body is held") { server.plane.spools.inUse > 0 }
                 withExtendedLifetime(client) {}
             }
-            try await eventually("memory is given back") { server.unverified.inUse == 0 }
+            try await eventually("the disk is given back") { server.plane.spools.inUse == 0 }
+        }
+    }
+
+    @Test func whatWaitedOnDiskIsWhatWasSent() async throws {
+        try await SignedServer.with { server async throws in
+            // Its end alone makes it JSON, and no piece of it is like another.
+            let spaces = (0..<90_000).map { $0.isMultiple(of: 7) ? "\n  " : "\t" }.joined()
+            let call = SignedServer.Call(
+                "POST", "/identities/CreateWorkloadIdentity",
+                #"{"name":"\#(spaces.count)-times",\#(spaces)"allowedResourceOauth2ReturnUrls":[]}"#)
+            #expect(call.body.count > UnverifiedBody.memory)
+            let forged = call.with { $0.sentBody = Array(call.body.dropLast()) + Array(" ".utf8) }
+            #expect(try await server.send(forged).outcome == "403 InvalidSignatureException")
+            let made = try await server.send(call)
+            #expect(made.status == 201 || made.status == 200, "\(made.text)")
+            #expect(made.json?["name"]?.string == "\(spaces.count)-times")
+            let large = call.with { $0.body += [UInt8](repeating: 0x20, count: RequestAuthentication.maximumBody) }
+            #expect(try await server.send(large).status == 413)
+            try await eventually("the disk is given back") { server.plane.spools.inUse == 0 }
+        }
+    }
+
+    @Test func piecesOfAnySize() async throws {
+        try await SignedServer.with { server async throws in
+            for sizes in [[], [1], [65_536], [65_537], [65_536, 1], [100_000, 1, 65_536, 70_000, 3], Array(repeating: 1000, count: 200)] {
+                var body = UnverifiedBody(server.plane.spools)
+                var whole: [UInt8] = []
+                for (number, size) in sizes.enumerated() {
+                    let piece = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) }
+                    whole += piece
+                    try await body.append(ByteBuffer(bytes: piece))
+                }
+                #expect(body.count == whole.count && body.sha256 == ContentHash.sha256(of: whole), "\(sizes.prefix(9))")
+                #expect(try await body.bytes() == whole, "\(sizes.prefix(9))")
+                #expect(whole.count - server.plane.spools.inUse <= UnverifiedBody.memory, "\(sizes.prefix(9))")
+            }
+            try await eventually("the disk is given back") { server.plane.spools.inUse == 0 }
         }
     }
 }

@@ -25,8 +25,6 @@ final class SignedServer: Sendable {
     let observability: Observability
     let authenticator: Authenticator
     let plane: DataPlane
-    /// Small, so that a test fills it.
-    let unverified = UnverifiedBodies(limit: 2 << 20)
     private let front: FrontEnd
     private let writing: Task<Void, Never>
     private let keys: [Principal.Role: AccessKeyRecord]
@@ -48,8 +46,12 @@ final class SignedServer: Sendable {
         let authenticator = Authenticator(keys: store, tokens: SessionTokens(secrets: store.secrets), logger: logger)
         let nothing = FrontEndTests.Nothing()
         self.authenticator = authenticator
+        var configuration = DataPlaneConfiguration()
+        // Small, so that a test fills it.
+        configuration.maximumSpool = 2 << 20
         let plane = DataPlane(
-            routes: nothing, sessions: nothing, host: nothing, authenticator: authenticator, throttle: throttle,
+            configuration: configuration, routes: nothing, sessions: nothing, host: nothing, authenticator: authenticator,
+            throttle: throttle,
             identity: ReplicaIdentity(id: "r", epoch: 1),
             renderError: { error, _ in (WireError(error).status, WireError(error).headers, WireError(error).body) }, logger: logger)
         let audit = AuditWriter(store: store, registry: registry)
@@ -64,7 +66,7 @@ final class SignedServer: Sendable {
             to: router, objects: store.objects(), throttle: throttle, audit: audit,
             authenticate: ObjectAuthentication(authenticator).authenticate)
         addControlRoutes(
-            to: router, authentication: RequestAuthentication(authenticator, unverified: unverified),
+            to: router, authentication: RequestAuthentication(authenticator, spools: plane.spools),
             controlPlane: ControlPlane(store: store), dataPlane: plane,
             access: AccessRoutes(store: store, authenticator: authenticator), throttle: throttle, observability: observability,
             interpreters: { ["PYTHON_3_11": "3.11.2"] },

@@ -153,8 +153,7 @@ final class Invocation: RequestReceiver {
         reply.setReading(false)
         let file =
             body.spool.map { eventLoop.makeSucceededFuture($0) }
-            ?? BodySpool.open(
-                directory: plane.configuration.spoolDirectory, threads: plane.threads, budget: plane.spoolBudget, on: eventLoop)
+            ?? plane.spools.open(on: eventLoop)
         let bytes = body.takeMemory()
         let offset = body.spooled
         let loop = eventLoop
