@@ -4,9 +4,11 @@ import http.client
 import json
 import re
 import signal
+import subprocess
 import time
 
-from processes import free_port, wait_for
+import places
+from processes import clean_environment, free_port, wait_for
 from runtimes import Workshop, session_id
 
 OWN = "/_signalbox/v1"
@@ -23,6 +25,11 @@ def fetch(port, path):
         connection.close()
 
 
+def health(server):
+    return subprocess.run([places.signalbox(), "health", "--ready", "--home", server.home], check=False, capture_output=True, text=True,
+                          env=clean_environment())
+
+
 def value(page, sample):
     """The value of a sample, given as it stands on the page; 0 when it isn't there."""
     found = re.search(rf"^{re.escape(sample)} (\S+)$", page, re.MULTILINE)
@@ -34,7 +41,7 @@ def test_from_the_first_request_to_the_drain(dev_server, images):
     # Logs of earlier runs may stand before ours.
     started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     metrics_port = free_port()
-    server = dev_server("--metrics-listen", f"127.0.0.1:{metrics_port}", "--access-log", "--drain-delay", "4")
+    server = dev_server("--metrics-listen", f"127.0.0.1:{metrics_port}", "--access-log", "--drain-delay", "8")
     signer = server.signer()
     workshop = Workshop(server.clients, images)
     runtime = workshop.runtime("probe", environment={"AGENT_VERSION": "1", "PASSWORD": "hush-hush"})
@@ -99,8 +106,16 @@ def test_from_the_first_request_to_the_drain(dev_server, images):
     assert all(part["message"].endswith(".") for part in parts.values())
     for hidden in (server.home, "/", "PostgreSQL 1"):
         assert hidden not in body
+    done = health(server)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert re.findall(r"^(\w+) +(yes|no) +(\w+) ", done.stdout, re.MULTILINE) == [
+        ("database", "yes", "up"), ("drain", "yes", "off"), ("schema", "yes", "current"), ("supervisor", "yes", "up")]
+    assert done.stdout.endswith("\nok\n")
     server.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: fetch(server.port, "/readyz")[0] == 503, 3, lambda: "still ready")
+    wait_for(lambda: fetch(server.port, "/readyz")[0] == 503, 7, lambda: "still ready")
+    done = health(server)
+    assert done.returncode == 1 and "answered 503" in done.stderr, done
+    assert re.search(r"^drain +no +draining +\S", done.stdout, re.MULTILINE) and "ok" not in done.stdout.split(), done
     assert json.loads(fetch(server.port, "/readyz")[1])["parts"]["drain"]["state"] == "draining"
     assert fetch(server.port, "/healthz")[0] == 200
     assert signer.send("POST", "/runtimes/").status == 200

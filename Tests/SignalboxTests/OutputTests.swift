@@ -144,6 +144,23 @@ import Testing
         try Golden.expect(text, in: "observability.txt")
     }
 
+    @Test func readiness() {
+        let document: JSONValue = [
+            "status": "not ready",
+            "parts": [
+                "supervisor": ["ready": true, "state": "up", "message": "The supervisor answers."],
+                "database": ["ready": false, "state": "away", "message": "It\u{1b}[31m does not."],
+            ],
+        ]
+        #expect(
+            Table.readiness(document)?.text == """
+                PART        READY  STATE  MESSAGE
+                database    no     away   It [31m does not.
+                supervisor  yes    up     The supervisor answers.
+                """)
+        for other: JSONValue? in [nil, ["parts": [:]], "ok"] { #expect(Table.readiness(other) == nil) }
+    }
+
     @Test func times() {
         let now = Date(timeIntervalSince1970: 1_790_000_000)
         let expected = [

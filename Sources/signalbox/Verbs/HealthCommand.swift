@@ -1,3 +1,4 @@
+import AgentCoreModel
 import ArgumentParser
 import Client
 import Logging
@@ -8,6 +9,7 @@ struct HealthCommand: AsyncParsableCommand {
         commandName: "health", abstract: "Tell by the exit code whether the server of a home answers.",
         discussion: """
             For health checks of containers and for scripts: 0 yes, 1 no, within five seconds. Needs no access key.
+            With --ready it prints what the server looked at, a line for each part.
 
             EXAMPLES
               signalbox health
@@ -34,10 +36,22 @@ struct HealthCommand: AsyncParsableCommand {
                 throw CommandError("no Signalbox runs on \(settings.home)")
             }
             let path = ready ? "/readyz" : "/healthz"
-            if let failure = await HealthCheck.failure(url: server.url, path: path, timeout: .seconds(5)) {
-                throw CommandError(failure)
-            }
+            let answer = await HealthCheck.ask(url: server.url, path: path, timeout: .seconds(5))
+            if ready, let parts = Table.readiness(answer.document) { printLine(parts.text) }
+            if let failure = answer.failure { throw CommandError(failure) }
         }
         printLine("ok")
+    }
+}
+
+extension Table {
+    /// The parts of `/readyz`; nil: it is no such document.
+    static func readiness(_ document: JSONValue?) -> Table? {
+        guard let parts = document?["parts"]?.object, !parts.isEmpty else { return nil }
+        return Table(
+            ["PART", "READY", "STATE", "MESSAGE"],
+            rows: parts.sorted { $0.key < $1.key }.map { name, part in
+                [name, part["ready"]?.bool == true ? "yes" : "no", part["state"]?.string ?? "", part["message"]?.string ?? ""]
+            })
     }
 }
