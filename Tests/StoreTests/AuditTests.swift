@@ -131,7 +131,8 @@ struct AuditTests {
             let host = OperationContext.background("key", logger: c.logger)
             try await store.accountCreate(host, number: "000000000007", name: "seven")
             try await store.accountCreate(host, number: "000000000007", name: "again")
-            let key = try await store.accessKeyCreate(host, account: "000000000007", role: .viewer)
+            let old = try await store.accessKeyCreate(host, account: "000000000007", role: .viewer)
+            let key = try await store.accessKeyRotate(host, account: nil, keyID: old.keyID, graceSeconds: 60)
             #expect(try await store.accessKeyDisable(host, account: nil, keyID: key.keyID))
             #expect(try await store.accountDisable(host, number: "000000000007", true))
             #expect(try await store.accountDisable(host, number: "000000000007", false))
@@ -142,7 +143,10 @@ struct AuditTests {
             try await store.recordAudit(seven, Self.event("DeleteAgentRuntime"))
             // By the server: the key is the account's, not the region's.
             #expect(try await store.accessKeyEnable(seven, account: seven.account, keyID: key.keyID))
-            let common = ["EnableAccount", "DisableAccount", "DisableAccessKey", "CreateAccessKey", "CreateAccount"]
+            let common = [
+                "EnableAccount", "DisableAccount", "DisableAccessKey", "RotateAccessKey", "CreateAccessKey", "CreateAccessKey",
+                "CreateAccount",
+            ]
             for (region, own) in [("us-east-1", "UpdateAgentRuntime"), ("eu-west-1", "DeleteAgentRuntime")] {
                 seven.region = region
                 let expected = ["EnableAccessKey", own] + common
@@ -164,6 +168,10 @@ struct AuditTests {
                 }
                 #expect(try await list(AuditFilter(actor: "signalbox")) == common)
                 #expect(try await list(AuditFilter(operation: "DisableAccessKey")) == ["DisableAccessKey"])
+                let rotated = try await store.auditList(seven, filter: AuditFilter(operation: "RotateAccessKey"), page: PageRequest()).items
+                #expect(
+                    rotated.map(\.resource) == ["access-key/\(old.keyID)"] && rotated[0].details["to"] == ["replacedBy": .string(key.keyID)]
+                )
             }
             #expect(try await store.auditList(c, filter: AuditFilter(), page: PageRequest()).items.isEmpty, "another account's")
         }

@@ -177,13 +177,15 @@ extension Store {
                 throw SignalboxError.conflict("Access key '\(keyID)' was rotated already: '\(successor)' is in its place.")
             }
             guard try !row.bool("is_disabled") else { throw SignalboxError.conflict("Access key '\(keyID)' is disabled.") }
-            let made = try await accessKeyCreate(c, in: tx, account: try row.text("account"), role: try Self.role(row))
+            let owner = try row.text("account")
+            let made = try await accessKeyCreate(c, in: tx, account: owner, role: try Self.role(row))
             try await tx.query(
                 """
                 update access_key set replaced_by = $2,
                     expires_at = least(expires_at, now() + make_interval(secs => $3::bigint::double precision))
                 where key_id = $1
                 """, [.text(keyID), .text(made.keyID), .int(graceSeconds)])
+            try await auditKey(c, in: tx, "RotateAccessKey", keyID, owner, to: ["replacedBy": .string(made.keyID)])
             return made
         }
     }
