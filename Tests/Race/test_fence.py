@@ -22,7 +22,7 @@ def runtime(pair):
 
 def test_no_session_on_an_earlier_version(pair, runtime, long_run):
     seconds = 120 if long_run else 12
-    deadline = time.monotonic() + seconds
+    deadline, over = time.monotonic() + seconds, threading.Event()
     lock = threading.Lock()
     #: (version, when it was asked for, when READY was read), the first as if it had always been.
     switches = [(1, 0.0, 0.0)]
@@ -41,7 +41,7 @@ def test_no_session_on_an_earlier_version(pair, runtime, long_run):
     def open_sessions(server):
         signer = server.signer()
         try:
-            while time.monotonic() < deadline and not failures:
+            while not over.is_set() and not failures:
                 session = session_id()
                 headers = [(SESSION, session), ("Content-Type", "application/json")]
                 began = time.monotonic()
@@ -67,11 +67,12 @@ def test_no_session_on_an_earlier_version(pair, runtime, long_run):
             switches.append((version, time.monotonic(), None))
         reply = pair.send(asked, "PUT", path, {"agentRuntimeVersion": str(version)})
         assert reply.status == 202, reply
+        limit = time.monotonic() + 60
         while True:
             found = pair.send(told, "GET", path).json
             if found["status"] == "READY" and found["liveVersion"] == str(version):
                 break
-            assert time.monotonic() < deadline + 30, found
+            assert time.monotonic() < limit, found
         with lock:
             switches[-1] = (version, switches[-1][1], time.monotonic())
         # Also those whose opening had begun before: what isn't there now and comes later is on this version.
@@ -85,10 +86,13 @@ def test_no_session_on_an_earlier_version(pair, runtime, long_run):
         thread.start()
     number = 0
     try:
-        while time.monotonic() < deadline and not failures:
+        # A slow machine takes longer for what is the least.
+        while not failures and (time.monotonic() < deadline or (
+                (number < 10 or min(opened.values()) < 5) and time.monotonic() < deadline + 90)):
             move(number)
             number += 1
     finally:
+        over.set()
         for thread in threads:
             thread.join(60)
     print(f"{number} switches, sessions opened: {[opened[server] for server in pair.both]}")

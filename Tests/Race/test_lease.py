@@ -36,7 +36,7 @@ def begin(pair, holder, place):
     """Starts a preparation that stands still at a place of the first replica."""
     holder.failpoints.arm(place, "stall:3600")
     made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
-    wait_for(lambda: holder.failpoints.triggered(place), 40, f"{place} was not reached")
+    wait_for(lambda: holder.failpoints.triggered(place), 60, f"{place} was not reached")
     ((owner, token),) = held(pair)
     assert owner == holder.id
     return made["agentRuntimeId"], int(token)
@@ -46,7 +46,7 @@ def taken_over(pair, runtime_id, other, token, seconds=60):
     """The other replica has done the work, under a later token."""
     ready = ready_runtime(other.clients.control, runtime_id, seconds)
     assert ready["agentRuntimeVersion"] == "1"
-    wait_for(lambda: not pair.sql("select 1 from work"), 10, "work is left")
+    wait_for(lambda: not pair.sql("select 1 from work"), 60, "work is left")
     assert pair.sql(f"select count(*) from endpoint_history where runtime_id = '{runtime_id}' and kind = 'flipped'") == [["1"]]
     assert int(pair.sql("select last_value from work_fencing_token")[0][0]) > token
 
@@ -55,16 +55,16 @@ def test_a_stalled_holder_is_refused(pair, holder):
     """Its lease isn't prolonged, it goes on when the work is done: the fence refuses the write."""
     one, two = holder
     one.failpoints.arm("work.renewing", "stall:3600", always=True)
-    one.failpoints.arm("prepare.commit", f"stall:{3 * LEASE}")
+    one.failpoints.arm("prepare.commit", f"stall:{4 * LEASE}")
     made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
-    wait_for(lambda: one.failpoints.triggered("prepare.commit"), 40, "prepare.commit was not reached")
+    wait_for(lambda: one.failpoints.triggered("prepare.commit"), 60, "prepare.commit was not reached")
     ((owner, token),) = held(pair)
     assert owner == one.id
     refused = len(one.logged("a late write was refused"))
     # From here on the other one may look.
     two.resume()
     taken_over(pair, made["agentRuntimeId"], two, int(token))
-    wait_for(lambda: len(one.logged("a late write was refused")) > refused, 30, "no late write was refused")
+    wait_for(lambda: len(one.logged("a late write was refused")) > refused, 60, "no late write was refused")
     settled_once(pair, made["agentRuntimeId"])
 
 
@@ -72,21 +72,22 @@ def test_a_late_write_while_another_works(pair, holder):
     """The work is still there, under another's token: nothing but the token tells the late write from a good one."""
     one, two = holder
     one.failpoints.arm("work.renewing", "stall:3600", always=True)
-    one.failpoints.arm("prepare.commit", "stall:1")
-    two.failpoints.arm("prepare.commit", "stall:10")
+    # It is stopped before its stall is over, and woken when it is.
+    one.failpoints.arm("prepare.commit", f"stall:{LEASE}")
+    two.failpoints.arm("prepare.commit", "stall:12")
     made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
-    wait_for(lambda: one.failpoints.triggered("prepare.commit"), 40, "prepare.commit was not reached")
+    wait_for(lambda: one.failpoints.triggered("prepare.commit"), 60, "prepare.commit was not reached")
     one.pause()
     two.resume()
-    wait_for(lambda: two.failpoints.triggered("prepare.commit"), 40, "the other one didn't take over")
+    wait_for(lambda: two.failpoints.triggered("prepare.commit"), 60, "the other one didn't take over")
     ((owner, token),) = held(pair)
     assert owner == two.id
     refused = len(one.logged("a late write was refused"))
     one.resume()
-    wait_for(lambda: len(one.logged("a late write was refused")) > refused, 8, "the late write was not refused")
+    wait_for(lambda: len(one.logged("a late write was refused")) > refused, 11, "the late write was not refused")
     assert pair.sql(f"select status from agent_runtime where runtime_id = '{made['agentRuntimeId']}'") == [["CREATING"]]
     assert held(pair) == [[owner, token]]
-    ready_runtime(two.clients.control, made["agentRuntimeId"], 40)
+    ready_runtime(two.clients.control, made["agentRuntimeId"], 60)
     settled_once(pair, made["agentRuntimeId"])
 
 
@@ -104,11 +105,11 @@ def test_a_holder_that_sleeps(pair, holder, long_run):
         time.sleep(max(0.0, 30 - (time.monotonic() - began)))
     before = pair.sql(f"select * from endpoint_detail where runtime_id = '{runtime_id}'")
     one.resume()
-    wait_for(lambda: len(one.logged("the work is somebody else's now")) > lost, 30, "the sleeper doesn't notice")
+    wait_for(lambda: len(one.logged("the work is somebody else's now")) > lost, 60, "the sleeper doesn't notice")
     settled_once(pair, runtime_id)
     assert pair.sql(f"select * from endpoint_detail where runtime_id = '{runtime_id}'") == before
     # The sleeper's probe is gone, too.
-    wait_for(lambda: not [pid for pid in one.belongings() if pid not in (one.process.pid, one.supervisor())], 20,
+    wait_for(lambda: not [pid for pid in one.belongings() if pid not in (one.process.pid, one.supervisor())], 60,
              "the sleeper's sandbox is left")
 
 
@@ -157,7 +158,7 @@ def test_sessions_of_a_replica_that_was_away(pair):
         assert after != before
     finally:
         one.resume()
-    wait_for(lambda: not [pid for pid in one.belongings() if pid not in (one.process.pid, one.supervisor())], 30,
+    wait_for(lambda: not [pid for pid in one.belongings() if pid not in (one.process.pid, one.supervisor())], 60,
              "two sandboxes of one session live")
     assert two.signer().send("POST", invocation_target(runtime.arn), b"{}", headers).json["incarnation"] == after
 

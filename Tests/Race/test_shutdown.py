@@ -17,9 +17,10 @@ from signing import SESSION, invocation_target
 
 #: Longer than these tests last: whoever goes on with another's work was let go to.
 LEASE = 60
-#: A second in which a stopping server says so and still takes requests. Without it a connection that was just opened may be
+#: Seconds in which a stopping server says so and still takes requests. Without them a connection that was just opened may be
 #: reset: whoever asks often enough then sees that, at most once for each stop.
-ARGUMENTS = ["--drain-delay", "1"]
+DRAIN = 2
+ARGUMENTS = ["--drain-delay", str(DRAIN), "--shutdown-grace", "30"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_work_is_handed_over(pair, stopped):
     try:
         one.failpoints.arm("prepare.probed", "stall:3600")
         made = pair.workshop.create(environment={"AGENT_VERSION": "1"})
-        wait_for(lambda: one.failpoints.triggered("prepare.probed"), 40, "prepare.probed was not reached")
+        wait_for(lambda: one.failpoints.triggered("prepare.probed"), 60, "prepare.probed was not reached")
     finally:
         two.resume()
     began = time.monotonic()
@@ -65,53 +66,60 @@ def test_work_is_handed_over(pair, stopped):
 
 def test_invocations_in_flight_end(pair, runtime, stopped):
     """One that takes a while gets its whole answer, though no new connection is taken."""
-    answers = []
+    begun, answers = [], []
 
     def invoke():
-        body = json.dumps({"do": "stream", "count": 20, "seconds": 0.1}).encode()
-        headers = [(SESSION, session_id()), ("Content-Type", "application/json")]
-        answers.append(pair.one.signer().send("POST", invocation_target(runtime.arn, "prod"), body, headers))
+        signer, target = pair.one.signer(), invocation_target(runtime.arn, "prod")
+        body = json.dumps({"do": "stream", "count": 60, "seconds": 0.1}).encode()
+        connection = http.client.HTTPConnection(signer.host, timeout=60)
+        connection.request("POST", target, body, dict(signer.headers(
+            "POST", target, body, [(SESSION, session_id()), ("Content-Type", "application/json")])))
+        answer = connection.getresponse()
+        begun.append(answer)
+        answers.append((answer.status, answer.read()))
+        connection.close()
 
     callers = [threading.Thread(target=invoke) for _ in range(3)]
     for caller in callers:
         caller.start()
-    wait_for(lambda: len(pair.sql("select 1 from session")) == 3, 30, "the sessions don't start")
-    time.sleep(0.7)
+    wait_for(lambda: len(begun) == 3, 60, "the answers don't begin")
     stopped()
     seen = [200]
     with pytest.raises(OSError):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            connection = http.client.HTTPConnection(pair.one.signer().host, timeout=5)
+            connection = http.client.HTTPConnection(pair.one.signer().host, timeout=60)
             connection.request("GET", "/readyz")
             seen.append(connection.getresponse().status)
             assert seen[-2:] != [503, 200], "ready although it is stopping"
             time.sleep(0.02)
     assert 503 in seen, f"it never said that it stops: {seen}"
+    print(f"{sum(caller.is_alive() for caller in callers)} in flight when no connection was taken any more")
     for caller in callers:
         caller.join(60)
     assert len(answers) == 3
-    for answer in answers:
-        counted = [json.loads(line[6:])["count"] for line in answer.body.splitlines() if line.startswith(b"data: ")]
-        assert (answer.status, counted) == (200, list(range(1, 21))), answer
+    for status, body in answers:
+        counted = [json.loads(line[6:])["count"] for line in body.splitlines() if line.startswith(b"data: ")]
+        assert (status, counted) == (200, list(range(1, 61))), body
     assert pair.one.process.wait(60) == 0
 
 
 class Balanced:
     """A caller that asks each server's /readyz, as a load balancer does, and sends to one that is ready.
 
-    What was refused before a byte was sent counts as not ready; anything else that goes wrong is a failure.
+    What was refused before a byte was sent counts as not ready, and so does what a caller that got no processor sent so late
+    that the answer to its question was old. Anything else that goes wrong is a failure.
     """
 
     def __init__(self, pair, runtime, number):
         self.pair, self.runtime = pair, runtime
-        self.failures, self.done, self.switched = [], 0, 0
+        self.failures, self.done, self.switched, self.late = [], 0, 0, 0
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.number = number
 
     def is_ready(self, server):
-        connection = http.client.HTTPConnection(server.signer().host, timeout=10)
+        connection = http.client.HTTPConnection(server.signer().host, timeout=60)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
@@ -126,11 +134,13 @@ class Balanced:
         asked = 0.0
         while not self.over.is_set():
             if time.monotonic() - asked > 0.02:
+                before = time.monotonic()
                 if not self.is_ready(current):
                     current = self.pair.both[1 - self.pair.both.index(current)]
                     self.switched += 1
                     continue
-                asked = time.monotonic()
+                asked = before
+            began = time.monotonic()
             try:
                 if self.number % 4 < 2:
                     reply = self.pair.send(current, "GET", path)
@@ -142,7 +152,10 @@ class Balanced:
             except ConnectionRefusedError:
                 asked = 0.0
             except (ConnectionResetError, http.client.RemoteDisconnected) as failure:
-                self.failures.append(repr(failure))
+                if began - asked > DRAIN / 2:
+                    self.late += 1
+                else:
+                    self.failures.append(repr(failure))
             except Exception as failure:  # noqa: BLE001
                 self.failures.append(repr(failure))
 
@@ -165,7 +178,8 @@ def test_a_rolling_restart(pair, runtime, long_run):
             caller.over.set()
         for caller in callers:
             caller.thread.join(60)
-    print(f"{[caller.done for caller in callers]} requests, {[caller.switched for caller in callers]} times elsewhere")
+    print(f"{[caller.done for caller in callers]} requests, {[caller.switched for caller in callers]} times elsewhere, "
+          f"{[caller.late for caller in callers]} too late")
     assert not any(caller.failures for caller in callers), [caller.failures[:3] for caller in callers]
     assert all(caller.done > 20 for caller in callers)
     pair.check()
