@@ -67,7 +67,7 @@ def outcome(server, credentials):
         return error.response["Error"]["Code"]
 
 
-def becomes(replicas, credentials, expected, seconds=20):
+def becomes(replicas, credentials, expected, seconds=60):
     """On every replica; far sooner than keys are read again without a notification."""
     for replica in replicas:
         wait_for(lambda: outcome(replica, credentials) == expected, seconds, f"{credentials['AccessKeyId']}: not {expected}")
@@ -222,7 +222,7 @@ def test_presigned_urls(replicas):
         assert status == 403 and b"SignatureDoesNotMatch" in body
     assert fetch(get, headers={"x-amz-acl": "public-read"})[0] == 403
     brief = s3.generate_presigned_url("get_object", Params=target, ExpiresIn=1)
-    wait_for(lambda: fetch(brief)[0] == 403, 20, "a URL that is good for a second")
+    wait_for(lambda: fetch(brief)[0] == 403, 60, "a URL that is good for a second")
     assert b"Request has expired" in fetch(brief)[1]
     long = s3.generate_presigned_url("get_object", Params=target, ExpiresIn=604801)
     assert fetch(long)[0] == 403 and b"604800" in fetch(long)[1]
@@ -365,7 +365,7 @@ def test_many_large_bodies_take_little_memory(replicas):
     # Verified, each of them: only then anybody learns that there is no such agent.
     assert statuses == [b"404"] * 50
     assert peak[0] - before < 120, f"{before:.0f} MiB before, {peak[0]:.0f} MiB at most, for 300 MB of bodies"
-    assert not [name for name in os.listdir(server.home) if name.startswith("body-")]
+    wait_for(lambda: not [name for name in os.listdir(server.home) if name.startswith("body-")], 60, "files of bodies are left")
 
 
 def test_disk_for_bodies_is_bounded(replicas):
@@ -394,15 +394,19 @@ def test_disk_for_bodies_is_bounded(replicas):
                 connection.sendall(body[-1:])
             except (BrokenPipeError, ConnectionResetError):
                 pass
-            answers.append(connection.recv(65536))
+            try:
+                answers.append(connection.recv(65536))
+            except ConnectionResetError:
+                answers.append(b"")  # refused, and closed before that was read
     finally:
         for connection in sockets:
             connection.close()
     refused = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503")]
-    assert refused and len([a for a in answers if a.startswith(b"HTTP/1.1 404")]) + len(refused) == 8, [a[:40] for a in answers]
+    served = [answer for answer in answers if answer.startswith(b"HTTP/1.1 404")]
+    assert refused and len(served) + len(refused) + answers.count(b"") == 8, [a[:40] for a in answers]
     assert all(b"retry-after" in answer.lower() for answer in refused)
 
     def passes():
         return server.signer().send_with("POST", target, body, headers).status == 404
 
-    wait_for(passes, 20, "the disk isn't given back")
+    wait_for(passes, 60, "the disk isn't given back")

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from processes import belonging_to, wait_for
-from runtimes import assert_cut, events, session_id
+from runtimes import assert_cut, events, is_cut, session_id
 
 
 @pytest.fixture(autouse=True)
@@ -48,25 +48,34 @@ def test_garbage(probe):
 def test_exits_instead_of_answering(probe):
     session = session_id()
     assert fails_with_424(probe, {"do": "exit_now"}, session=session)
-    assert probe.invoke(session=session)["calls"] == 1
+    assert wait_for(lambda: answered(probe, {}, session), 60, "the ended process is still met")["calls"] == 1
 
 
 def test_exits_after_each_call(probe):
     session = session_id()
     seen = set()
+
+    def anew():
+        """What a process answered that nobody has met: until its predecessor's end is noticed a call may meet that."""
+        answer = answered(probe, {"do": "exit_after"}, session)
+        return answer if answer and answer["incarnation"] not in seen else None
+
     for _ in range(4):
-        incarnation = probe.invoke({"do": "exit_after"}, session=session)["incarnation"]
-        assert incarnation not in seen
-        seen.add(incarnation)
-        # Its end is noticed; until then a call may meet the dying process.
-        wait_for(lambda: is_new(probe, session, seen), 10, "the ended process is still met")
+        answer = wait_for(anew, 60, "the ended process is still met")
+        assert answer["calls"] == 1
+        seen.add(answer["incarnation"])
 
 
-def is_new(probe, session, seen):
+def answered(probe, payload, session):
+    """The answer; None if the process ended during the call: before it answered, or in the middle of it."""
     try:
-        return probe.invoke({"do": "tell"}, session=session)["incarnation"] not in seen
+        return probe.invoke(payload, session=session)
     except probe.data.exceptions.RuntimeClientError:
-        return False
+        return None
+    except Exception as failure:
+        if is_cut(failure):
+            return None
+        raise
 
 
 @pytest.mark.parametrize("way", ["close_mid_body", "close_mid_stream"])
@@ -85,7 +94,7 @@ def test_hangs_in_the_middle(probe):
     assert response["response"].read(8) == b'{"half":'
     began = time.monotonic()
     probe.stop(session)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     with pytest.raises(Exception) as cut:
         response["response"].read()
     assert_cut(cut)
@@ -96,14 +105,15 @@ def test_one_byte_at_a_time(probe):
 
 
 def test_events_pass_at_once(probe):
-    response = probe.invoke_raw({"do": "stream", "count": 8, "seconds": 0.25}, accept="text/event-stream")
+    session = session_id()
+    response = probe.invoke_raw({"do": "stream_in_steps", "count": 8}, session=session, accept="text/event-stream")
     assert response["contentType"] == "text/event-stream"
-    delays, numbers = [], []
+    numbers = []
     for event in events(response):
-        delays.append(time.time() - event["sent"])
+        assert event["was_asked"], f"the agent waited in vain for somebody to hear of event {len(numbers)}"
         numbers.append(event["count"])
+        probe.invoke({"do": "step"}, session=session)
     assert numbers == list(range(1, 9))
-    assert max(delays) < 0.2, delays
 
 
 def test_hundred_megabytes_of_answer(probe):
@@ -136,7 +146,7 @@ def test_eats_memory(probe):
     except ClientError as failure:
         assert failure.response["Error"]["Code"] == "RuntimeClientError"
         assert "memory" in failure.response["Error"]["Message"].lower(), failure
-        assert probe.invoke(session=session)["calls"] == 1
+        assert wait_for(lambda: answered(probe, {}, session), 60, "the ended process is still met")["calls"] == 1
         return
     pytest.skip("no memory limit on this host: its control groups can't be written")
 
@@ -154,7 +164,7 @@ def test_forks_without_end(server, probe):
         probe.stop(session)
     except probe.data.exceptions.ResourceNotFoundException:
         pass
-    wait_for(lambda: not set(belonging_to(server.home)) - before, 10, "children of the agent are left")
+    wait_for(lambda: not set(belonging_to(server.home)) - before, 60, "children of the agent are left")
 
 
 def test_a_caller_that_leaves_does_no_harm(signer, probe):
@@ -169,7 +179,7 @@ def test_a_caller_that_leaves_does_no_harm(signer, probe):
     whole = signer.raw("POST", invocation_target(probe.arn), body, [(SESSION, session), ("Content-Type", "application/json")])
     host, port = signer.host.rsplit(":", 1)
     for part in (whole, whole[:-5], whole[:60]):
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(part)
             if part is whole:
                 connection.recv(100_000)

@@ -179,7 +179,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server, s3, bucket):
     body = os.urandom(2_000_000)
     whole = signer.raw("PUT", f"/_s3/{bucket}/broken", body)
     host, port = signer.host.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(whole[:-1000])
     headers = signer.headers("PUT", f"/_s3/{bucket}/broken", body)
     reply = signer.send_with("PUT", f"/_s3/{bucket}/broken", body[:-1] + bytes([body[-1] ^ 1]), headers)

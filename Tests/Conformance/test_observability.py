@@ -16,7 +16,7 @@ OWN = "/_signalbox/v1"
 
 def fetch(port, path):
     """Unsigned GET: status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         reply = connection.getresponse()
@@ -41,7 +41,7 @@ def test_from_the_first_request_to_the_drain(dev_server, images):
     # Logs of earlier runs may stand before ours.
     started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     metrics_port = free_port()
-    server = dev_server("--metrics-listen", f"127.0.0.1:{metrics_port}", "--access-log", "--drain-delay", "8")
+    server = dev_server("--metrics-listen", f"127.0.0.1:{metrics_port}", "--access-log", "--drain-delay", "12")
     signer = server.signer()
     workshop = Workshop(server.clients, images)
     runtime = workshop.runtime("probe", environment={"AGENT_VERSION": "1", "PASSWORD": "hush-hush"})
@@ -112,7 +112,7 @@ def test_from_the_first_request_to_the_drain(dev_server, images):
         ("database", "yes", "up"), ("drain", "yes", "off"), ("schema", "yes", "current"), ("supervisor", "yes", "up")]
     assert done.stdout.endswith("\nok\n")
     server.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: fetch(server.port, "/readyz")[0] == 503, 7, lambda: "still ready")
+    wait_for(lambda: fetch(server.port, "/readyz")[0] == 503, 60, lambda: "still ready")
     done = health(server)
     assert done.returncode == 1 and "answered 503" in done.stderr, done
     assert re.search(r"^drain +no +draining +\S", done.stdout, re.MULTILINE) and "ok" not in done.stdout.split(), done

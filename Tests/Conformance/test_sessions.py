@@ -1,5 +1,6 @@
 """Sessions: one sandbox each, how they start, end and what they keep (contract §8)."""
 
+import concurrent.futures
 import threading
 import time
 
@@ -37,16 +38,12 @@ def test_parallel_calls_of_a_new_session_make_one_sandbox(probe):
 
 
 def test_parallel_calls_of_one_session_run_side_by_side(probe):
+    """Each of them is answered only when all are with the agent."""
     session = session_id()
     probe.invoke(session=session)
-    started = time.monotonic()
-    threads = [threading.Thread(target=probe.invoke, args=({"do": "slow", "seconds": 1},), kwargs={"session": session})
-               for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert time.monotonic() - started < 4
+    with concurrent.futures.ThreadPoolExecutor(5) as threads:
+        answers = list(threads.map(lambda _: probe.invoke({"do": "meet", "count": 5}, session=session), range(5)))
+    assert {answer["calls"] for answer in answers} == set(range(2, 7))
 
 
 def test_stop(probe):
@@ -78,7 +75,7 @@ def test_stop_cuts_running_calls(probe):
     with pytest.raises(Exception) as cut:
         list(stream)
     assert_cut(cut)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.local
@@ -103,7 +100,7 @@ def test_an_agent_that_ignores_sigterm_ends_all_the_same(server, workshop):
     assert during
     began = time.monotonic()
     runtime.stop(session)
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 60
     assert not during & set(belonging_to(server.home))
 
 

@@ -20,3 +20,4 @@ def crashing(scratch, postgres, images, request):
         yield crashing
         crashing.workshop.close()
         crashing.nothing_left()
+        crashing.settled_in_time()

@@ -8,7 +8,7 @@ import time
 from botocore.exceptions import ClientError
 
 import transitions
-from crashing import Crashing
+from crashing import PATIENCE, Crashing
 from failpoints import Failpoints
 from operations import OPERATIONS
 from processes import wait_for
@@ -17,7 +17,9 @@ from server import ServeServer
 #: Seconds of a stall.
 STALL = 5
 #: Seconds until an armed place must have been reached.
-REACH = 40
+REACH = 60
+#: Seconds without a step after which nobody has anything left to say.
+QUIET = 0.5
 
 _CHANGE = {"change.begun", "change.token", "change.rows", "change.written", "change.committed"}
 _WORK = {"notice.work", "notice.endpoint", "work.claimed"}
@@ -86,15 +88,15 @@ class Lane:
         operation = OPERATIONS[name](self)
         operation.prepare()
         # What the preparation set off has been said to everybody by now.
-        wait_for(lambda: not self.work(), 20, lambda: f"work before the operation: {self.work()}")
-        time.sleep(0.3)
+        wait_for(lambda: not self.work(), PATIENCE, lambda: f"work before the operation: {self.work()}")
+        self.quiet()
         self.failpoints.clear()
         operation.call()
         self.crashing.settle()
-        wait_for(lambda: not self.work(), 20, lambda: f"work is left: {self.work()}")
-        wait_for(lambda: REACHED[name] <= {place for place, _ in self.failpoints.reached()}, 10,
+        wait_for(lambda: not self.work(), PATIENCE, lambda: f"work is left: {self.work()}")
+        wait_for(lambda: REACHED[name] <= {place for place, _ in self.failpoints.reached()}, PATIENCE,
                  lambda: f"never reached: {REACHED[name] - {place for place, _ in self.failpoints.reached()}}")
-        time.sleep(0.3)
+        self.quiet()
         reached = {place for place, _ in self.failpoints.reached()}
         operation.finish()
         return reached
@@ -103,7 +105,7 @@ class Lane:
         """Tries one cell. Returns seconds until everything had settled."""
         operation = OPERATIONS[name](self)
         operation.prepare()
-        wait_for(lambda: not self.work(), 20, lambda: f"work before the operation: {self.work()}")
+        wait_for(lambda: not self.work(), PATIENCE, lambda: f"work before the operation: {self.work()}")
         self.failpoints.clear()
         self.failpoints.arm(place, f"stall:{STALL}" if action == "stall" else action)
         outcome = {}
@@ -113,7 +115,7 @@ class Lane:
             wait_for(lambda: self.failpoints.triggered(place), REACH, f"{place} was not reached")
             began = time.monotonic()
             if action == "kill":
-                self.server.process.wait(10)
+                self.server.process.wait(PATIENCE)
                 self.server.start()
                 began = time.monotonic()
             elif action == "stall":
@@ -123,7 +125,7 @@ class Lane:
             caller.join(REACH)
         assert not caller.is_alive(), "the call hangs"
         self.crashing.settle()
-        wait_for(lambda: not self.work(), 10, lambda: f"work is left: {self.work()}")
+        wait_for(lambda: not self.work(), PATIENCE, lambda: f"work is left: {self.work()}")
         seconds = max(0.0, time.monotonic() - began)
         self.check(operation, name, place, outcome)
         operation.finish()
@@ -152,10 +154,22 @@ class Lane:
         # The client's own way out of not knowing: the same request again.
         again = operation.call()
         self.crashing.settle()
-        wait_for(lambda: not self.work(), 10, lambda: f"work is left: {self.work()}")
+        wait_for(lambda: not self.work(), PATIENCE, lambda: f"work is left: {self.work()}")
         assert operation.state() == "new", "the same request again did not do it"
         if "answer" in outcome:
             assert plain(again) == plain(outcome["answer"]), "the same token got another answer"
+
+    def quiet(self):
+        """Waits until no place has been reached for a while."""
+        last = [-1, 0.0]
+
+        def is_quiet():
+            count, now = len(self.failpoints.reached()), time.monotonic()
+            if count != last[0]:
+                last[:] = count, now
+            return now - last[1] > QUIET
+
+        wait_for(is_quiet, PATIENCE, "places are reached without end")
 
     # -- what must be true after each
 
@@ -170,7 +184,7 @@ class Lane:
         self.crashing.nothing_left()
         self.crashing.history_is_legal()
         transitions.check(self.sql)
-        wait_for(lambda: not self.leftovers(), 10, lambda: f"directories are left: {self.leftovers()}")
+        wait_for(lambda: not self.leftovers(), PATIENCE, lambda: f"directories are left: {self.leftovers()}")
 
     def leftovers(self):
         """Half-made bundles, and what isn't the log of a sandbox that has ended."""

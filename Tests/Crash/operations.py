@@ -92,7 +92,7 @@ class Switch(Operation):
             agentRuntimeId=self.runtime.id, endpointName="prod", agentRuntimeVersion=str(self.new), clientToken=self.token)
 
     def state(self):
-        endpoint = ready_endpoint(self.control, self.runtime.id, "prod", seconds=5)
+        endpoint = ready_endpoint(self.control, self.runtime.id, "prod", seconds=30)
         return {str(self.old): "old", str(self.new): "new"}.get(endpoint["liveVersion"], endpoint["liveVersion"])
 
 

@@ -34,7 +34,7 @@ def test_the_disk_is_full(scratch):
                 full = time.monotonic()
                 data = os.urandom(4 << 20)
                 refused = None
-                while time.monotonic() < full + 60 and not refused:
+                while time.monotonic() < full + 120 and not refused:
                     reply = signed_put(troubled, f"/_s3/{troubled.crashing.workshop.bucket}/fill-{time.monotonic()}", data)
                     assert reply.status in (200, 503), reply
                     refused = reply if reply.status == 503 else None
@@ -43,7 +43,7 @@ def test_the_disk_is_full(scratch):
                 os.unlink(filler)
                 back = time.monotonic()
                 wait_for(lambda: signed_put(
-                    troubled, f"/_s3/{troubled.crashing.workshop.bucket}/after", b"x").status == 200, 30, "uploads stay refused")
+                    troubled, f"/_s3/{troubled.crashing.workshop.bucket}/after", b"x").status == 200, 60, "uploads stay refused")
                 seconds = time.monotonic() - back
             load.check()
             print(f"{troubled.settled(load)} moves; uploads possible {seconds:.2f} s after there was room; {dict(load.counts)}")

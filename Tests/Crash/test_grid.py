@@ -17,6 +17,7 @@ import traceback
 import pytest
 
 import places
+from crashing import PATIENCE, SETTLE
 from failpoints import declared
 from grid import ACTIONS, ELSEWHERE, REACHED, Lane
 from operations import OPERATIONS
@@ -111,7 +112,14 @@ def test_no_place_is_left_out():
 def test_cell(results, cell):
     result = results.get(cell, "it was not tried: see the output")
     assert isinstance(result, float), result
-    assert result < 30, f"it took {result:.1f} s to settle"
+    assert result < PATIENCE, f"it took {result:.1f} s to settle"
+
+
+def test_settles_in_time(results):
+    """Nine cells of ten: now and then a busy machine gives nobody a processor."""
+    seconds = {cell: result for cell, result in results.items() if isinstance(result, float)}
+    late = {cell: found for cell, found in seconds.items() if found > SETTLE}
+    assert len(late) <= len(seconds) / 10, late
 
 
 def test_published():

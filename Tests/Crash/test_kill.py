@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clients import gone, ready_endpoint, ready_runtime, wait_for
-from crashing import SETTLE
+from crashing import PATIENCE
 from runtimes import Runtime, session_id, unique
 
 
@@ -154,9 +154,9 @@ def test_delete(crashing, rounds):
         answer = crashing.kill_during(lambda: crashing.control.delete_agent_runtime(agentRuntimeId=runtime.id), delay)
         if answer:
             acknowledged += 1
-            gone(crashing.control, runtime.id, SETTLE)
+            gone(crashing.control, runtime.id, PATIENCE)
         else:
-            wait_for(lambda: is_settled_or_gone(crashing, runtime), SETTLE, f"{runtime.id} is neither there nor gone")
+            wait_for(lambda: is_settled_or_gone(crashing, runtime), PATIENCE, f"{runtime.id} is neither there nor gone")
             if find(crashing, runtime.id.rsplit("-", 1)[0]):
                 assert invoke_once(runtime, qualifier="prod")["version"] == "1"
                 runtime.delete()

@@ -15,7 +15,7 @@ from runtimes import session_id
 from trouble import ROLE, Load, Troubled
 
 #: Seconds from the database's return to the first answer. Promised; a slow machine gets some more.
-BACK, PATIENCE = 3, 10
+BACK, PATIENCE = 3, 30
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_connection_limit(troubled, limit):
         try:
             troubled.sql(f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{ROLE}'")
             if limit == 0:
-                wait_for(lambda: load.counts["read 503"] > 10, 20, "nobody noticed")
+                wait_for(lambda: load.counts["read 503"] > 10, 60, "nobody noticed")
             time.sleep(3)
             assert len(troubled.backends()) <= limit
         finally:
@@ -86,7 +86,7 @@ def test_away(troubled):
         time.sleep(1)
         troubled.cluster.stop("fast")
         try:
-            wait_for(lambda: signer.send("GET", "/readyz").status == 503, 5, "still ready without a database")
+            wait_for(lambda: signer.send("GET", "/readyz").status == 503, PATIENCE, "still ready without a database")
             assert signer.send("GET", "/healthz").status == 200
             for method, path, body in (
                     ("POST", "/runtimes/", b"{}"), ("GET", load.path, b""),
@@ -94,7 +94,7 @@ def test_away(troubled):
                 began = time.monotonic()
                 reply = signer.send(method, path, body, [("Content-Type", "application/json")])
                 assert reply.status == 503 and reply.headers["retry-after"], reply
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < 9, "a call that waited would take its whole ten seconds"
             assert runtime.invoke(qualifier="prod", session=session)["calls"] == 2, "a warm session stands still"
             # A new session needs a row.
             cold = signer.send(
@@ -125,9 +125,10 @@ def test_frozen(troubled):
             os.kill(pid, signal.SIGSTOP)
         try:
             invoked = load.counts["invoke 200"]
-            time.sleep(13)
-            assert load.counts["invoke 200"] > invoked + 10, "warm sessions stand still"
-            assert load.counts["read 503"] > 0, "nobody noticed"
+            wait_for(lambda: load.counts["read 503"] > 0, 60, "nobody noticed")
+            # Longer than any deadline of a statement.
+            time.sleep(10)
+            wait_for(lambda: load.counts["invoke 200"] > invoked + 10, PATIENCE, "warm sessions stand still")
         finally:
             for pid in frozen:
                 try:
@@ -152,7 +153,7 @@ def test_listeners_are_killed(troubled):
         troubled.runtime.switch("prod", version)
         print(f"settled {time.monotonic() - began:.2f} s after the listeners' end")
         assert troubled.runtime.invoke(qualifier="prod", session=session_id())["version"] == str(version)
-        wait_for(lambda: len(troubled.backends("query like 'LISTEN%'")) >= 2, 20, "they don't listen again")
+        wait_for(lambda: len(troubled.backends("query like 'LISTEN%'")) >= 2, 60, "they don't listen again")
 
 
 def test_no_notification_arrives(troubled):

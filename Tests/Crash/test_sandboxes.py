@@ -6,6 +6,7 @@ import signal
 import pytest
 from botocore.exceptions import ClientError
 
+from crashing import PATIENCE
 from processes import describe, is_alive, wait_for
 from runtimes import session_id
 
@@ -50,7 +51,7 @@ def test_sandboxes_of_a_dead_supervisor_are_reaped(crashing, runtime):
     supervisor = crashing.server.supervisor()
     left = sandboxed(crashing)
     os.kill(supervisor, signal.SIGKILL)
-    wait_for(lambda: not is_alive(supervisor), 5, "the supervisor survives SIGKILL")
+    wait_for(lambda: not is_alive(supervisor), PATIENCE, "the supervisor survives SIGKILL")
 
     def answers():
         try:
@@ -61,8 +62,8 @@ def test_sandboxes_of_a_dead_supervisor_are_reaped(crashing, runtime):
             return None
 
     # Until its sandbox is reaped the old incarnation may go on answering.
-    wait_for(lambda: answers() not in (None, before), 30, "the session does not start anew after the supervisor's death")
-    wait_for(lambda: not any(is_alive(pid) for pid in left), 10, lambda: f"not reaped: {describe(left)}")
+    wait_for(lambda: answers() not in (None, before), PATIENCE, "the session does not start anew after the supervisor's death")
+    wait_for(lambda: not any(is_alive(pid) for pid in left), PATIENCE, lambda: f"not reaped: {describe(left)}")
     runtime.stop(session)
     crashing.nothing_left()
 
@@ -75,7 +76,7 @@ def test_both_die(crashing, runtime):
     os.kill(supervisor, signal.SIGKILL)
     crashing.server.kill()
     crashing.server.start()
-    wait_for(lambda: not any(is_alive(pid) for pid in left), 10, lambda: f"not reaped: {describe(left)}")
+    wait_for(lambda: not any(is_alive(pid) for pid in left), PATIENCE, lambda: f"not reaped: {describe(left)}")
     assert runtime.invoke(session=session)["incarnation"] != before
     runtime.stop(session)
     crashing.nothing_left()
@@ -92,7 +93,7 @@ def test_a_recycled_pid_is_never_signalled(crashing, runtime):
     for pid in (supervisor, *left):
         if is_alive(pid):
             os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(is_alive(pid) for pid in (supervisor, *left)), 5, "they survive SIGKILL")
+    wait_for(lambda: not any(is_alive(pid) for pid in (supervisor, *left)), PATIENCE, "they survive SIGKILL")
     # The recorded pids are given out again to bystanders.
     bystanders = []
     try:

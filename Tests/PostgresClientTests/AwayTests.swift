@@ -115,12 +115,12 @@ import Testing
             #expect(first?.kind == .away)
             #expect(first?.message.contains("/nonexistent") == true)
             try await eventually("the circuit opens") { !client.isReachable }
-            let start = ContinuousClock.now
             for _ in 0..<100 {
+                let start = ContinuousClock.now
                 #expect(await postgresFailure { try await client.query("SELECT 1") }?.kind == .away)
                 #expect(await postgresFailure { try await client.transaction { _ in } }?.kind == .away)
+                #expect(ContinuousClock.now - start < .seconds(9), "a call that waited would take its whole ten seconds")
             }
-            #expect(ContinuousClock.now - start < .seconds(5), "a call that waited would take its whole ten seconds")
         }
     }
 
@@ -180,7 +180,7 @@ import Testing
                 let start = ContinuousClock.now
                 #expect(await postgresFailure { try await client.query("SELECT 1") }?.kind == .away)
                 #expect(await postgresFailure { try await client.transaction { _ in } }?.kind == .away)
-                #expect(ContinuousClock.now - start < .seconds(5), "a call that waited would take its whole ten seconds")
+                #expect(ContinuousClock.now - start < .seconds(9), "a call that waited would take its whole ten seconds")
 
                 _ = try await cluster.start()
                 try await eventually("service resumes") {

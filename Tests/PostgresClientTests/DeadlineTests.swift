@@ -30,22 +30,26 @@ import Testing
     }
 
     @Test func aPipelinedCallerIsLetGoAndTheAnswerDiscarded() async throws {
-        try await TestDatabase.withDatabase { client in
-            try await client.query("SELECT 1")  // connected, so that the statement below leaves before its deadline
-            let error = await postgresFailure { try await client.query("SELECT pg_sleep(9)", [], deadline: .now.advanced(by: .seconds(2))) }
-            #expect(error?.kind == .deadline)
-            try await eventually("the server still sleeps") { try await Self.sleepersSeenPinned(client) == 1 }
-            // The next one waits behind it and gets its own answer.
-            async let next = client.query("SELECT 42 AS n")
-            try await Self.wakeSleepers(client)
-            let number = try await next.first?.int("n")
-            #expect(number == 42)
+        try await TestDatabase.with { database in
+            try await database.withClient({ $0.statementTimeout = .seconds(120) }) { client in
+                try await client.query("SELECT 1")  // connected, so that the statement below leaves before its deadline
+                let error = await postgresFailure {
+                    try await client.query("SELECT pg_sleep(100)", [], deadline: .now.advanced(by: .seconds(2)))
+                }
+                #expect(error?.kind == .deadline)
+                try await eventually("the server still sleeps") { try await Self.sleepersSeenPinned(client) == 1 }
+                // The next one waits behind it and gets its own answer.
+                async let next = client.query("SELECT 42 AS n")
+                try await Self.wakeSleepers(client)
+                let number = try await next.first?.int("n")
+                #expect(number == 42)
+            }
         }
     }
 
     @Test func theServersStatementTimeoutIsADeadline() async throws {
         try await TestDatabase.with { database in
-            try await database.withClient({ $0.statementTimeout = .milliseconds(100) }) { client in
+            try await database.withClient({ $0.statementTimeout = .seconds(1) }) { client in
                 let error = await postgresFailure {
                     try await client.query("SELECT pg_sleep(30)", [], deadline: .now.advanced(by: .seconds(20)))
                 }

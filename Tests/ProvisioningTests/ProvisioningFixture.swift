@@ -60,7 +60,7 @@ struct ProvisioningFixture: Sendable {
         try result.get()
     }
 
-    func provisioner(timeout: Duration = .seconds(20)) -> Provisioner {
+    func provisioner(timeout: Duration = .seconds(60)) -> Provisioner {
         Provisioner(
             bundles: bundles, supervisor: supervisor,
             configuration: ProvisioningConfiguration(

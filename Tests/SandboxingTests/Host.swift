@@ -104,7 +104,7 @@ final class Host: Sendable {
     func run(_ id: String, _ mode: String = "plain", limits: SandboxLimits? = nil) async throws -> SandboxStatus {
         let specification = limits.map { self.specification(id, mode, limits: $0) } ?? self.specification(id, mode)
         let status = try await client.start(specification)
-        try await HealthProbe.waitUntilHealthy(supervisor: client, id: id, timeout: .seconds(20))
+        try await HealthProbe.waitUntilHealthy(supervisor: client, id: id, timeout: .seconds(60))
         return status
     }
 
@@ -126,7 +126,7 @@ final class Host: Sendable {
     }
 
     func exit(of id: String) async throws -> SandboxExit {
-        try await until("\(id) ends", within: .seconds(30)) { try await self.client.status(id)?.state.exit }
+        try await until("\(id) ends", within: .seconds(120)) { try await self.client.status(id)?.state.exit }
     }
 
     /// One HTTP exchange through the sandbox's door.
@@ -137,7 +137,7 @@ final class Host: Sendable {
             let text = "POST /invocations HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
             let bytes = Array(text.utf8)
             var ready = pollfd(fd: socket.number, events: Int16(POLLOUT), revents: 0)
-            poll(&ready, 1, 5000)
+            poll(&ready, 1, 60_000)
             guard send(socket.number, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else { throw SystemFailure("send") }
             var answer: [UInt8] = []
             var chunk = [UInt8](repeating: 0, count: 4096)

@@ -18,7 +18,7 @@ extension SandboxingTests {
                 }
                 times.sort()
                 print("openSocket: median \(times[250]), 99th percentile \(times[495])")
-                #expect(times[250] < .milliseconds(5))
+                #expect(times[250] < .milliseconds(200))
             }
         }
 
@@ -62,7 +62,7 @@ extension SandboxingTests {
                 kill(process.processIdentifier, SIGKILL)
                 process.waitUntilExit()
             }
-            while ContinuousClock.now - start < .seconds(10) {
+            while ContinuousClock.now - start < .seconds(60) {
                 let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
                 defer { close(number) }
                 var address = sockaddr_in()

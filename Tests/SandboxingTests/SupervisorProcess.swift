@@ -73,7 +73,8 @@ final class SupervisorProcess: Sendable {
     func terminate() {
         guard let handle = identity?.open() else { return }
         _ = clinux_pidfd_signal(handle.number, SIGTERM)
-        for _ in 0..<10000 where clinux_pidfd_ended(handle.number) == 0 { usleep(1000) }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while clinux_pidfd_ended(handle.number) == 0, ContinuousClock.now < deadline { usleep(1000) }
         kill()
     }
 }

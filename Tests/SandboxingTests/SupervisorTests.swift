@@ -118,7 +118,7 @@ extension SandboxingTests {
             let text = String(decoding: try JSONEncoder().encode(specification), as: UTF8.self)
             let server = SupervisorProcess(home: home, command: ["serve", "--home", home, text])
             try server.start()
-            try await until("the server serves", within: .seconds(30)) { System.exists(home + "/serving") }
+            try await until("the server serves") { System.exists(home + "/serving") }
             server.killGroup()
 
             let linking = Task { await host.client.run() }

@@ -37,7 +37,7 @@ import Testing
             .map { String(decoding: $0, as: UTF8.self) }.filter { $0.contains(home) }
     }
 
-    @Test(.timeLimit(.minutes(2))) func startsOnceAndStopsWhole() async throws {
+    @Test(.timeLimit(.minutes(5))) func startsOnceAndStopsWhole() async throws {
         // PostgreSQL runs as another user, who must get through to it.
         try await withTemporaryFolder { folder in
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)

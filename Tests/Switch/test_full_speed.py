@@ -36,7 +36,7 @@ def test_keep_alive_posts(server, runtime, size, tmp_path):
     assert is_alive(server.process.pid), "the server crashed"
     assert found.failures == 0 and found.errors == 0, found
     assert found.requests > 1000
-    wait_for(lambda: sockets_open(server.process.pid) <= before + 16, 20, "descriptors stay open")
+    wait_for(lambda: sockets_open(server.process.pid) <= before + 16, 60, "descriptors stay open")
     for session in sessions:
         runtime.stop(session)
 

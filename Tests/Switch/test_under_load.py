@@ -29,18 +29,27 @@ def runtime(workshop):
 class Load:
     """What is sent, what came back, and which version was right at each moment."""
 
-    def __init__(self, signer, runtime, seconds):
+    #: Seconds that a slow machine gets for the least of each kind.
+    PATIENCE = 120
+
+    def __init__(self, signer, runtime, seconds, least):
         self.signer = signer
         self.runtime = runtime
         self.deadline = time.monotonic() + seconds
         self.failures = []
         self.counts = collections.Counter()
+        #: {kind: how many there are to be}.
+        self.least = least
         #: Per switch: (number, version, moment of the request, moment READY was read or None).
         self.switches = [(1, 0.0, 0.0)]
 
     @property
     def is_over(self):
-        return time.monotonic() > self.deadline
+        late = time.monotonic() - self.deadline
+        return late > 0 and (late > self.PATIENCE or bool(self.failures) or not self.missing())
+
+    def missing(self):
+        return {kind: (self.counts[kind], least) for kind, least in self.least.items() if self.counts[kind] < least}
 
     def request(self, session, payload):
         return self.signer.raw(
@@ -153,26 +162,26 @@ async def switching(load, times, seconds):
 def move(runtime, version):
     runtime.control.update_agent_runtime_endpoint(
         agentRuntimeId=runtime.id, endpointName=ENDPOINT, agentRuntimeVersion=str(version))
-    ready_endpoint(runtime.control, runtime.id, ENDPOINT, version, seconds=20)
+    ready_endpoint(runtime.control, runtime.id, ENDPOINT, version, seconds=60)
 
 
 @pytest.mark.parametrize("seconds,times", [
     pytest.param(30, 20, id="20-switches"), pytest.param(120, 100, id="100-switches", marks=pytest.mark.long)])
 def test_nothing_fails_and_nothing_is_cut(server, images, runtime, seconds, times):
-    load = Load(server.signer(), runtime, seconds + 1)
+    load = Load(server.signer(), runtime, seconds + 1, {
+        "lasting": 1000, "fresh": 20 if images else 100, "streams": (1 if images else 4) * (seconds // 10), "version 1": 1,
+        "version 2": 1})
     load.switches[0] = (int(runtime.get_endpoint(ENDPOINT)["liveVersion"]), 0.0, 0.0)
     host = load.signer.host
 
     async def everything():
         await asyncio.wait_for(asyncio.gather(
             *(lasting(load, host) for _ in range(16)), *(fresh(load, host) for _ in range(16)),
-            *(streaming(load, host) for _ in range(4)), switching(load, times, seconds)), seconds + 60)
+            *(streaming(load, host) for _ in range(4)), switching(load, times, seconds)), seconds + Load.PATIENCE + 60)
 
     asyncio.run(everything())
     print(f"{dict(load.counts)}; slowest switch "
           f"{max(ready - asked for _, asked, ready in load.switches if ready is not None):.2f} s")
     assert not load.failures, "\n".join(load.failures)
     assert load.counts["switches"] == times
-    assert load.counts["streams"] >= (1 if images else 4) * (seconds // 10)
-    assert load.counts["version 1"] > 0 and load.counts["version 2"] > 0
-    assert load.counts["lasting"] > 1000 and load.counts["fresh"] > (20 if images else 100)
+    assert not load.missing(), f"(found, wanted): {load.missing()}"

@@ -47,7 +47,7 @@ def is_alive(pid):
         return False
 
 
-def stop(process, seconds=30, how=signal.SIGINT):
+def stop(process, seconds=60, how=signal.SIGINT):
     """Ends a child by its id: politely, then not."""
     if process.poll() is None:
         process.send_signal(how)
@@ -55,7 +55,7 @@ def stop(process, seconds=30, how=signal.SIGINT):
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(30)
             raise TimeoutError(f"process {process.pid} still ran {seconds} s after signal {how}") from None
     return process.returncode
 
@@ -99,7 +99,7 @@ def describe(found):
     return "; ".join(f"{pid}: {_read(f'/proc/{pid}/cmdline').replace(bytes(1), b' ').decode(errors='replace')[:160]}" for pid in found)
 
 
-def end_all(found, seconds=10):
+def end_all(found, seconds=30):
     """Ends processes that the tests started and that outlived their parent, by id."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         for pid in found:

@@ -114,7 +114,7 @@ class Runtime:
 
     def ready(self, seconds=60, version=None):
         runtime = ready_runtime(self.control, self.id, seconds)
-        ready_endpoint(self.control, self.id, "DEFAULT", version or runtime["agentRuntimeVersion"], seconds=5)
+        ready_endpoint(self.control, self.id, "DEFAULT", version or runtime["agentRuntimeVersion"], seconds=30)
         return runtime
 
     def update(self, agent="probe", *, wait=True, **options):
@@ -168,7 +168,11 @@ def events(response):
             yield json.loads(line[6:])
 
 
+def is_cut(failure):
+    """Whether this is how the SDK says that an answer ended too early."""
+    return any(word in type(failure).__name__ for word in ("Incomplete", "Protocol", "Connection", "Streaming"))
+
+
 def assert_cut(cut):
     """Asserts that the SDK noticed an answer that ended too early."""
-    name = type(cut.value).__name__
-    assert any(word in name for word in ("Incomplete", "Protocol", "Connection", "Streaming")), repr(cut.value)
+    assert is_cut(cut.value), repr(cut.value)

@@ -111,7 +111,7 @@ class LocalServer(Running):
     def kill(self):
         """SIGKILL, as the kernel does when memory is short."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(30)
 
     def belongings(self):
         return belonging_to(self.home)
@@ -159,8 +159,8 @@ class DevServer(LocalServer):
 
     def __exit__(self, *_):
         try:
-            stop(self.process, 45)
-            wait_for(lambda: not self.belongings(), 15, lambda: f"left behind by dev: {describe(self.belongings())}")
+            stop(self.process, 90)
+            wait_for(lambda: not self.belongings(), 60, lambda: f"left behind by dev: {describe(self.belongings())}")
         finally:
             end_all(self.belongings())
             shutil.rmtree(self.home, ignore_errors=True)
@@ -200,7 +200,7 @@ class ServeServer(LocalServer):
     def __exit__(self, *_):
         try:
             if self.process and is_alive(self.process.pid):
-                stop(self.process, 45, how=signal.SIGTERM)
+                stop(self.process, 90, how=signal.SIGTERM)
         finally:
             end_all(self.belongings())
             shutil.rmtree(self.home, ignore_errors=True)

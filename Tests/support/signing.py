@@ -87,15 +87,20 @@ class Signer:
         head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(method, target, body, headers))
         return f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body
 
-    def exchange(self, data, *, timeout=10):
-        """Sends bytes as they are; everything that comes back until the peer closes or falls silent."""
+    def exchange(self, data, *, timeout=10, until=lambda received: True):
+        """Sends bytes as they are; everything that comes back until the peer closes or falls silent.
+
+        What is silence has a minute until what has been received is enough.
+        """
         host, port = self.host.rsplit(":", 1)
-        with socket.create_connection((host, int(port)), timeout=timeout) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(data)
             received = bytearray()
             try:
+                connection.settimeout(timeout if until(bytes(received)) else 60)
                 while block := connection.recv(65536):
                     received += block
+                    connection.settimeout(timeout if until(bytes(received)) else 60)
             except (TimeoutError, ConnectionResetError):
                 pass
             return bytes(received)

@@ -19,8 +19,8 @@ from signing import SESSION, invocation_target, stop_target
 
 #: Who the server is in the database.
 ROLE = "server"
-#: Seconds that no request may take, whatever has happened.
-LONGEST = 15
+#: Seconds that no request may take, whatever has happened: deadlines of ten, and what a busy machine adds.
+LONGEST = 30
 
 
 class Load:
@@ -54,7 +54,7 @@ class Load:
     def __exit__(self, *_):
         self._over.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(90)
         assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
 
     def check(self):
@@ -137,7 +137,7 @@ class Load:
         self.failures.append(f"{name}: neither an answer nor 503 with Retry-After: {reply} {reply.headers}")
         return False
 
-    def back_after(self, moment, seconds=30):
+    def back_after(self, moment, seconds=60):
         """Seconds from a moment until the first read that succeeded after it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -156,7 +156,7 @@ class Load:
         assert requested == done, f"{requested} moves were made by {done} tokens"
         return done
 
-    def leaves_no_session(self, seconds=40):
+    def leaves_no_session(self, seconds=90):
         """Sessions that were stopped, or whose caller heard that the database is away, are gone without anybody's doing."""
         def left():
             return {row[0] for row in self.sql("select session_id from session")} & self.cold

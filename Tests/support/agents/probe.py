@@ -23,6 +23,8 @@ INCARNATION = os.urandom(8).hex()
 calls = count(1)
 seen = {"invocations": 0, "lines": []}
 lock = threading.Lock()
+steps = threading.Semaphore(0)
+meetings = {}
 
 
 class Probe(BaseHTTPRequestHandler):
@@ -84,6 +86,28 @@ class Probe(BaseHTTPRequestHandler):
             self.chunk(f"data: {json.dumps({'count': number, 'version': VERSION, 'sent': time.time()})}\n\n".encode())
             time.sleep(payload["seconds"])
         self.chunk(b"")
+
+    def stream_in_steps(self, payload, body):
+        """`count` server-sent events; before each but the first it waits for an invocation that does `step`."""
+        self.head("text/event-stream", {"Transfer-Encoding": "chunked"})
+        for number in range(1, payload["count"] + 1):
+            was_asked = number == 1 or steps.acquire(timeout=60)
+            self.chunk(f"data: {json.dumps({'count': number, 'was_asked': was_asked})}\n\n".encode())
+        self.chunk(b"")
+
+    def step(self, payload, body):
+        steps.release()
+        self.tell(payload, body)
+
+    def meet(self, payload, body):
+        """Answers when `count` of these calls are here at once."""
+        with lock:
+            barrier = meetings.setdefault(payload["count"], threading.Barrier(payload["count"]))
+        try:
+            barrier.wait(60)
+            self.tell(payload, body)
+        except threading.BrokenBarrierError:
+            self.reply(500, {"alone": True})
 
     def big(self, payload, body):
         """`bytes` bytes of a known pattern, with a length."""
