@@ -61,8 +61,10 @@ class LocalServer(Running):
     is_local = True
     verb = ""
 
-    def __init__(self, home, *, arguments=(), log, environment=None, port=None, images=None):
+    def __init__(self, home, *, arguments=(), log, environment=None, port=None, images=None, program=None):
         self.home = home
+        #: Another executable than the one under test.
+        self.program = program
         self.images = images
         # The last one counts.
         self.arguments = (images.arguments if images else ["--docker-host", "off"]) + list(arguments)
@@ -72,8 +74,12 @@ class LocalServer(Running):
         self.process = None
         self.url = f"http://127.0.0.1:{self.port}"
 
+    @property
+    def executable(self):
+        return self.program or places.signalbox()
+
     def command(self):
-        return [places.signalbox(), self.verb, "--home", self.home, "--listen", f"127.0.0.1:{self.port}",
+        return [self.executable, self.verb, "--home", self.home, "--listen", f"127.0.0.1:{self.port}",
                 "--ready-file", self.ready_file, *self.arguments]
 
     @property
@@ -102,7 +108,7 @@ class LocalServer(Running):
     def run(self, *arguments, check=True):
         """Runs one verb of the command line against this server."""
         done = subprocess.run(
-            [places.signalbox(), *arguments], capture_output=True, text=True, check=False, timeout=300,
+            [self.executable, *arguments], capture_output=True, text=True, check=False, timeout=300,
             env=clean_environment(**{"SIGNALBOX_HOME": self.home, **getattr(self, "environment", {}), **self.extra}))
         if check and done.returncode != 0:
             raise RuntimeError(f"signalbox {' '.join(arguments)} ended with {done.returncode}: {done.stderr}{done.stdout}")
