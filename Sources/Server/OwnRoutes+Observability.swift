@@ -1,6 +1,7 @@
 import Access
 import AgentCoreModel
 import Platform
+import SigV4
 import Store
 
 /// Metrics, status and audit trail.
@@ -64,8 +65,10 @@ struct OwnQuery {
         guard let pairs = PercentEncoding.query(call.front.rawQuery) else {
             throw .validation("The query string is not percent-encoded correctly.", reason: .cannotParse)
         }
+        // Verified already, and no business of the operation.
+        let presigning = QueryAuthorization.isPresent(in: call.front.rawQuery) ? QueryAuthorization.parameterNames : []
         var values: [String: String] = [:]
-        for (name, value) in pairs {
+        for (name, value) in pairs where !presigning.contains(name) {
             guard known.contains(name) else {
                 failures.append(FieldFailure(name: name, message: "Parameter is not known to this operation"))
                 continue

@@ -18,6 +18,12 @@ public struct QueryAuthorization: Sendable, Equatable {
     /// Characters of a query that is looked at.
     private static let maximumLength = 16_384
 
+    /// What makes a URL a presigned one, besides which it has the operation's own parameters.
+    public static let parameterNames: Set<String> = [
+        "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
+        "X-Amz-Security-Token", "X-Amz-Content-Sha256",
+    ]
+
     /// Whether a query is that of a presigned URL.
     public static func isPresent(in rawQuery: some StringProtocol) -> Bool {
         parameters(rawQuery).contains { $0.name == "X-Amz-Signature" || $0.name == "X-Amz-Algorithm" }
