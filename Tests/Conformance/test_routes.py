@@ -11,6 +11,8 @@ import pytest
 
 from document import Document
 from runtimes import Workshop, unique
+from server import ACCOUNT
+from signing import SESSION
 from tenants import STRANGER
 
 DOCUMENT = Document.load()
@@ -80,6 +82,13 @@ ROUTES = {
 }
 
 
+#: Operations on what an ARN names, which has an account in it.
+BY_ARN = {name for name, operation in DOCUMENT.operations.items() if {"agentRuntimeArn", "resourceArn"} & {
+    p["name"] for p in operation.parameters if p["in"] == "path"}}
+#: A session that the owner has, in case somebody asks for one.
+SESSION_ID = "8f14e45f-ceea-467f-9b5a-1c9f4a1d2b3c"
+
+
 def test_every_route_is_here():
     assert set(ROUTES) == set(DOCUMENT.operations)
     assert {name: route.changes for name, route in ROUTES.items()} == {
@@ -93,12 +102,13 @@ def request(operation, arn="arn:aws:bedrock-agentcore:us-east-1:123456789012:run
     """Target, body and headers of a good call about one runtime."""
     runtime_id = arn.rsplit("/", 1)[1]
     values = {"agentRuntimeId": runtime_id, "agentRuntimeArn": arn, "resourceArn": arn, "endpointName": endpoint,
-              "accessKeyId": key, "runtimeSessionId": "8f14e45f-ceea-467f-9b5a-1c9f4a1d2b3c"}
+              "accessKeyId": key, "runtimeSessionId": SESSION_ID}
     target = operation.target(**{p["name"]: values[p["name"]] for p in operation.parameters if p["in"] == "path"})
     query = [(p["name"], p["example"]) for p in operation.parameters if p["in"] == "query" and p["required"]]
     if query:
         target += "?" + urllib.parse.urlencode(query, doseq=True)
-    headers = [(p["name"], p["example"]) for p in operation.parameters if p["in"] == "header" and p["required"]]
+    headers = [(p["name"], SESSION_ID if p["name"] == SESSION else p["example"])
+               for p in operation.parameters if p["in"] == "header" and p["required"]]
     content = operation.data.get("requestBody", {}).get("content", {}).get("application/json")
     if content is None:
         return target, b"", headers
@@ -106,7 +116,7 @@ def request(operation, arn="arn:aws:bedrock-agentcore:us-east-1:123456789012:run
     if operation.name.endswith("WorkloadIdentity"):
         body = {**body, "name": identity}
     if operation.name == "PutResourcePolicy":
-        body = {"policy": body["policy"].replace("hello-AbC123dEf9", runtime_id)}
+        body = {"policy": body["policy"].replace("arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/hello-AbC123dEf9", arn)}
     return target, json.dumps(body).encode(), [*headers, ("Content-Type", "application/json")]
 
 
@@ -126,23 +136,32 @@ def test_without_a_signature(signer, name):
 
 @pytest.fixture(scope="module")
 def owned(tenants):
-    """A runtime with an endpoint, and an identity, of the first account."""
+    """Of the first account: a runtime with an endpoint and a session, one with a policy, and an identity."""
     workshop = Workshop(tenants.clients("admin"))
     runtime = workshop.runtime(name="hello", tags={"team": "search"})
     runtime.endpoint("prod", description="before")
     identity = unique("identity")
     workshop.control.create_workload_identity(name=identity)
-    yield runtime, identity
+    # With a policy it's another rule that keeps strangers out.
+    shared = workshop.runtime()
+    workshop.control.put_resource_policy(resourceArn=shared.arn, policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "bedrock-agentcore:GetAgentCard",
+        "Resource": shared.arn}]}))
+    before = runtime.invoke(session=SESSION_ID)
+    yield runtime, shared, identity
+    after = runtime.invoke(session=SESSION_ID)
+    assert (after["incarnation"], after["calls"]) == (before["incarnation"], before["calls"] + 1), "somebody was in the session"
     workshop.control.delete_workload_identity(name=identity)
     workshop.close()
 
 
-def state(control, runtime, identity):
+def state(control, runtime, shared, identity):
     """All that a stranger might have changed."""
     calls = [
         lambda: control.get_agent_runtime(agentRuntimeId=runtime.id), lambda: control.list_agent_runtime_versions(agentRuntimeId=runtime.id),
         lambda: control.list_agent_runtime_endpoints(agentRuntimeId=runtime.id),
         lambda: control.list_tags_for_resource(resourceArn=runtime.arn), lambda: control.get_workload_identity(name=identity),
+        lambda: control.get_resource_policy(resourceArn=shared.arn),
         control.list_agent_runtimes,
     ]
     return [{key: value for key, value in call().items() if key != "ResponseMetadata"} for call in calls]
@@ -151,16 +170,16 @@ def state(control, runtime, identity):
 @pytest.mark.local
 @pytest.mark.parametrize("name", ROUTES)
 def test_of_another_account(tenants, owned, name):
-    runtime, identity = owned
+    runtime, identity = owned[1 if "ResourcePolicy" in name else 0], owned[2]
     control = tenants.clients("admin").control
     operation, expected = DOCUMENT.operations[name], ROUTES[name].stranger
-    before = state(control, runtime, identity)
+    before = state(control, *owned)
     key = tenants.signer("admin").credentials.access_key
     target, body, headers = request(operation, runtime.arn, identity, key=key)
     stranger = tenants.signer(f"{STRANGER}/admin")
     reply = stranger.send(operation.method, target, body, headers)
-    assert state(control, runtime, identity) == before
-    for secret in (runtime.id, runtime.arn, identity):
+    assert state(control, *owned) == before
+    for secret in (runtime.id, runtime.arn, identity, key):
         if expected != UNKNOWN:
             # A 404 may repeat what the caller wrote.
             # The stranger's own trail tells of the identity of that name that it made.
@@ -178,5 +197,17 @@ def test_of_another_account(tenants, owned, name):
         assert f"{reply.status} {reply.error}" == "400 ValidationException", reply
     else:
         assert reply.status == operation.success, reply
+    if name in BY_ARN:
+        # What is another's under an ARN of one's own account.
+        for mine in (runtime.arn.replace(ACCOUNT, STRANGER), f"{runtime.id}?accountId={STRANGER}"):
+            target, body, headers = request(operation, mine if mine.startswith("arn:") else runtime.arn, identity, key=key)
+            if not mine.startswith("arn:"):
+                path, _, query = target.partition("?")
+                target = f"{path.replace(urllib.parse.quote(runtime.arn, safe=''), runtime.id)}?accountId={STRANGER}" + (
+                    f"&{query}" if query else "")
+            reply = stranger.send(operation.method, target, body, headers)
+            assert 400 <= reply.status < 500 and reply.error in ("ResourceNotFoundException", "ValidationException"), (mine, reply)
+            assert reply.error == "ResourceNotFoundException" or not mine.startswith("arn:"), (mine, reply)
+        assert state(control, *owned) == before
     if name == "CreateWorkloadIdentity":
         tenants.clients(f"{STRANGER}/admin").control.delete_workload_identity(name=identity)
