@@ -4,6 +4,7 @@ PROVOKED holds one way to each error; what none leads to stands in Tests/support
 exactly the errors of the document, so that an error that is added fails here until it is provoked.
 """
 
+import concurrent.futures
 import json
 import re
 
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from clients import Clients
 from document import Document
+from processes import wait_for
 from reach import NEVER, OUT_OF_REACH
 from runtimes import session_id, unique
 
@@ -20,17 +22,17 @@ DOCUMENT = Document.load()
 OPERATIONS = DOCUMENT.of_aws
 NOBODY = "nobody-0123456789"
 NO_ARN = f"arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/{NOBODY}"
-V, N, C, A, Q = ("ValidationException", "ResourceNotFoundException", "ConflictException", "AccessDeniedException",
-                 "ServiceQuotaExceededException")
-STATUS = {V: 400, Q: 402, A: 403, N: 404, C: 409, "RuntimeClientError": 424}
+V, N, C, A, Q, R = ("ValidationException", "ResourceNotFoundException", "ConflictException", "AccessDeniedException",
+                    "ServiceQuotaExceededException", "RetryableConflictException")
+STATUS = {V: 400, Q: 402, A: 403, N: 404, C: 409, R: 409, "RuntimeClientError": 424}
 
 
 class World:
     """One READY runtime whose next version never gets ready while the tests run, and what else calls need."""
 
-    def __init__(self, server, workshop, good, busy, identity):
+    def __init__(self, server, workshop, good, busy, late, identity):
         self.workshop = workshop
-        self.good, self.busy, self.identity = good, busy, identity
+        self.good, self.busy, self.late, self.identity = good, busy, late, identity
         # What botocore would refuse by itself has to reach the server.
         self.clients = Clients(server.environment, parameter_validation=False)
         self.bearer = Clients(server.environment)
@@ -74,11 +76,12 @@ def world(server, shared_workshop):
     good.endpoint("prod")
     busy = shared_workshop.runtime()
     busy.endpoint("prod")
+    late = shared_workshop.runtime(environment={"PROBE_START": "late:5"})
     identity = unique("identity")
     shared_workshop.control.create_workload_identity(name=identity)
-    yield World(server, shared_workshop, good, busy, identity)
+    yield World(server, shared_workshop, good, busy, late, identity)
     shared_workshop.control.delete_workload_identity(name=identity)
-    for runtime in (good, busy):
+    for runtime in (good, busy, late):
         shared_workshop._made.append(runtime.id)
 
 
@@ -116,6 +119,24 @@ def of_the_same_name(world, operation):
 
 def by_an_agent_that_fails(world, operation):
     world.call(world.clients, operation, world.members(operation, payload=b'{"do":"no such thing"}'))
+
+
+def stopped_while_it_starts(world, operation):
+    """The session's agent takes its time, and somebody stops the session meanwhile."""
+    members = world.members(operation, agentRuntimeArn=world.late.arn)
+
+    def stop():
+        try:
+            return world.late.stop(members["runtimeSessionId"])
+        except world.late.data.exceptions.ResourceNotFoundException:
+            return None  # it isn't there yet
+
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        stopped = other.submit(wait_for, stop, 60, "there is nothing to stop")
+        try:
+            world.call(world.clients, operation, members)
+        finally:
+            stopped.result()
 
 
 SHORT = "Member must have length greater than or equal to"
@@ -177,6 +198,7 @@ PROVOKED = {
     ("InvokeAgentRuntime", V): (changed(runtimeSessionId="short"), SHORT, ["runtimeSessionId"]),
     ("InvokeAgentRuntime", N): (
         changed(agentRuntimeArn=NO_ARN), f"No endpoint or agent found with qualifier 'DEFAULT' for agent '{NO_ARN}'", None),
+    ("InvokeAgentRuntime", R): (stopped_while_it_starts, "Session operation in progress, please retry", None),
     ("InvokeAgentRuntime", "RuntimeClientError"): (by_an_agent_that_fails, ".", None),
     ("StopRuntimeSession", V): (changed(runtimeSessionId="short"), SHORT, ["runtimeSessionId"]),
     ("StopRuntimeSession", N): (changed(agentRuntimeArn=NO_ARN), "No endpoint or agent found", None),

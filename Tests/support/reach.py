@@ -18,7 +18,6 @@ OUT_OF_REACH = {
     ("CreateWorkloadIdentity", "ResourceNotFoundException"): "modelled, but a creation looks for nothing",
     ("ListWorkloadIdentities", "ResourceNotFoundException"): "modelled, but a list looks for nothing",
     ("InvokeAgentRuntime", QUOTA): "needs more sessions than the host may have; DataPlaneTests has less",
-    ("InvokeAgentRuntime", "RetryableConflictException"): "a call that meets its session's end waits for it; DataPlaneTests lets one wait too long",
     ("StopRuntimeSession", QUOTA): "modelled, but a stop makes nothing that could be too many",
     ("StopRuntimeSession", "ConflictException"): "modelled, but a session that is stopping may be stopped again",
     ("StopRuntimeSession", "RetryableConflictException"): "a stop that takes a minute; DataPlaneTests has a clock of its own",

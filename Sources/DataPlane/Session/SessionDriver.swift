@@ -97,7 +97,13 @@ extension SessionDirectory {
             }
             throw SignalboxError.notFound("No active session found with id '\(sessionID)'")
         }
-        if record.owner.id == identity.id, !isOpening(key) {
+        // Asked first: it may be opened between the two questions, and then the session's own way is the right one.
+        let isOpening = isOpening(key)
+        if let session = inMemory(key), session.row == record.id {
+            send(.stopRequested(.stopped), to: session)
+            return await session.waitForEnd()
+        }
+        if record.owner.id == identity.id, !isOpening {
             try await host.stop(record.sandboxID)
             return try await store.sessionEnd(context, session: record.id, reason: SessionEnd.stopped.code)
         }
@@ -129,9 +135,10 @@ extension SessionDirectory {
         for record in try await store.sessionListStopRequested(context, owner: identity) {
             let key = Session.Key(endpoint: record.endpoint, sessionID: record.sessionID)
             let reason = record.stopReason == SessionEnd.deleted.code ? SessionEnd.deleted : .stopped
+            let isOpening = isOpening(key)
             if let session = inMemory(key), session.row == record.id {
                 send(.stopRequested(reason), to: session)
-            } else if !isOpening(key) {
+            } else if !isOpening {
                 try await host.stop(record.sandboxID)
                 try await store.sessionEnd(context, session: record.id, reason: reason.code)
             }
