@@ -26,13 +26,14 @@ public final class Authenticator: Sendable {
     /// `authenticate`.
     ///
     /// - Parameters:
+    ///   - authorization: The request's, when it was read already.
     ///   - service: The service that the route belongs to.
     ///   - payloadHash: Hex hash of the body, or the value of `x-amz-content-sha256`
     ///     (`ContentHash.canonicalValue`).
     public func authenticateCached(
-        _ request: SigV4Request, service: String, payloadHash: String
+        _ request: SigV4Request, _ authorization: AuthorizationHeader? = nil, service: String, payloadHash: String
     ) throws(SignalboxError) -> Authenticated? {
-        let claim = try claim(request)
+        let claim = try claim(request, authorization)
         switch cache.find(claim.keyID) {
         case .entry(let entry): return try verify(request, claim, service, payloadHash, entry)
         case .unknown: throw SigV4Error.unrecognizedClient.signalboxError
@@ -100,9 +101,9 @@ public final class Authenticator: Sendable {
         var session: (token: String, entry: SessionEntry)?
     }
 
-    private func claim(_ request: SigV4Request) throws(SignalboxError) -> Claim {
+    private func claim(_ request: SigV4Request, _ known: AuthorizationHeader? = nil) throws(SignalboxError) -> Claim {
         do throws(SigV4Error) {
-            let authorization = try AuthorizationHeader(request)
+            let authorization = if let known { known } else { try AuthorizationHeader(request) }
             guard let token = try Self.token(request, authorization) else {
                 return Claim(authorization: authorization, keyID: authorization.accessKeyID, session: nil)
             }

@@ -58,6 +58,15 @@ public final class PostgresClient: PostgresExecutor {
         try await pipelined.query(statement, parameters, deadline: deadline ?? defaultDeadline)
     }
 
+    /// As `query` on the pipelined lane, for who has no task to suspend: `completion` is called once, on
+    /// any thread, and must be short.
+    public func query(
+        _ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant? = nil,
+        _ completion: @escaping @Sendable (Result<QueryResult, any Error>) -> Void
+    ) {
+        pipelined.query(statement, parameters, deadline: deadline ?? defaultDeadline, completion)
+    }
+
     /// Pinned lane, single statement that may be slow (lists, large rows) and is cancelled at its deadline.
     @discardableResult
     public func queryPinned(

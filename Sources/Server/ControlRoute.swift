@@ -2,6 +2,7 @@ import Access
 import AgentCoreModel
 import ControlPlane
 import DataPlane
+import NIOCore
 import Platform
 import Store
 
@@ -11,7 +12,7 @@ struct ControlRoute: Sendable {
         var headers: [(name: String, value: String)] = []
         var body: JSONValue = .object([:])
         /// Instead of the body.
-        var file: (bytes: [UInt8], type: String)?
+        var file: (bytes: ByteBuffer, type: String)?
     }
 
     enum Path: Sendable {
@@ -41,6 +42,9 @@ struct ControlRoute: Sendable {
     /// Whether what it does is in the audit trail; a refusal then is, too.
     var changes = false
     var answer: @Sendable (AuthenticatedRequest, _ parameters: [String: String]) async throws -> Answer
+    /// Where `answer` keeps what it says, for the same request of the same tenant; nil: it doesn't, or not
+    /// for such a query.
+    var answerKey: (@Sendable (_ account: String, _ region: String, _ parameters: [String: String], _ rawQuery: String) -> AnswerKey?)?
 
     /// The operation alone, without its service.
     var name: String { String(action.drop { $0 != ":" }.dropFirst()) }
@@ -77,12 +81,12 @@ extension ControlRoute {
     static func action(_ operation: Operation) -> String { "\(Operation.signingName):\(operation.name)" }
 
     /// The control plane's operations.
-    static func model(_ plane: ControlPlane) -> [ControlRoute] {
+    static func model(_ plane: ControlPlane, _ answers: AnswerCache = AnswerCache()) -> [ControlRoute] {
         [
-            ControlRoute(plane.createAgentRuntime), ControlRoute(plane.getAgentRuntime), ControlRoute(plane.updateAgentRuntime),
+            ControlRoute(plane.createAgentRuntime), .getAgentRuntime(plane, answers), ControlRoute(plane.updateAgentRuntime),
             ControlRoute(plane.deleteAgentRuntime), ControlRoute(plane.listAgentRuntimes),
             ControlRoute(plane.listAgentRuntimeVersions), ControlRoute(plane.createAgentRuntimeEndpoint),
-            ControlRoute(plane.getAgentRuntimeEndpoint), ControlRoute(plane.updateAgentRuntimeEndpoint),
+            .getAgentRuntimeEndpoint(plane, answers), ControlRoute(plane.updateAgentRuntimeEndpoint),
             ControlRoute(plane.deleteAgentRuntimeEndpoint), ControlRoute(plane.listAgentRuntimeEndpoints),
             ControlRoute(plane.tagResource), ControlRoute(plane.untagResource), ControlRoute(plane.listTagsForResource),
             ControlRoute(plane.putResourcePolicy), ControlRoute(plane.getResourcePolicy), ControlRoute(plane.deleteResourcePolicy),

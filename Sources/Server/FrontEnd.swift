@@ -47,15 +47,16 @@ public struct FrontEndRequest: Sendable {
     public var observation = RequestObservation()
 }
 
-/// The one listener: invocations go to the data plane on their connection's event loop, everything
-/// else to a Hummingbird responder.
+/// The one listener: invocations go to the data plane and the control plane's requests to its service, on
+/// their connection's event loop; objects go to a Hummingbird responder.
 public final class FrontEnd: Sendable {
-    /// Answers what is not an invocation, such as a router's responder with a context made from the
+    /// Answers what is left, such as a router's responder with a context made from the
     /// `FrontEndRequest`.
     public typealias Respond = @Sendable (Request, FrontEndRequest) async throws -> Response
 
     private let configuration: FrontEndConfiguration
     private let dataPlane: DataPlane
+    private let control: ControlService?
     private let respond: Respond
     private let logger: Logger
     private let observer: RequestObserver?
@@ -63,14 +64,18 @@ public final class FrontEnd: Sendable {
     private let loops = LoopServices()
     private let listener = Mutex<(any Channel)?>(nil)
 
-    /// - Parameter observer: told of every request's end.
+    /// - Parameters:
+    ///   - control: Answers everything that is neither an invocation nor below `/_s3`; nil: `respond` does.
+    ///   - observer: told of every request's end.
     public init(
-        configuration: FrontEndConfiguration, dataPlane: DataPlane, logger: Logger, observer: RequestObserver? = nil,
+        configuration: FrontEndConfiguration, dataPlane: DataPlane, control: ControlService? = nil, logger: Logger,
+        observer: RequestObserver? = nil,
         respond: @escaping Respond
     ) {
         self.configuration = configuration
         self.observer = observer
         self.dataPlane = dataPlane
+        self.control = control
         self.respond = respond
         self.logger = logger
     }
@@ -122,6 +127,7 @@ public final class FrontEnd: Sendable {
         let lane = dataPlane.lane(on: eventLoop)
         let executor = EventLoopExecutor(eventLoop)
         let (respond, logger) = (respond, logger)
+        let control = control.map { ControlLane($0, eventLoop: eventLoop, executor: executor, logger: logger) }
         let observe = observer.map { observer in { (reply: Reply, isWhole: Bool) in observer.ended(reply, isWhole: isWhole) } }
         let invoke = RequestOperation.invoke.index
         return ConnectionServices(limits: configuration.limits, renderRefusal: Self.render, observe: observe) { head, framing, reply in
@@ -129,6 +135,7 @@ public final class FrontEnd: Sendable {
                 reply.operation = invoke
                 return lane.begin(head, framing, reply)
             }
+            if let control, !ObjectTarget.isOne(head.uri) { return control.begin(head, framing, reply) }
             let bridge = FrontEndBridge(reply: reply, executor: executor, logger: logger)
             reply.attachment = bridge.observation
             bridge.start(head, framing, respond)

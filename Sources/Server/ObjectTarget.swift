@@ -7,6 +7,12 @@ import Artifacts
 struct ObjectTarget: Equatable {
     static let prefix = "/_s3"
 
+    /// Whether a request's target is the prefix, or below it.
+    static func isOne(_ target: String) -> Bool {
+        guard target.utf8.starts(with: prefix.utf8) else { return false }
+        return [nil, UInt8(ascii: "/"), UInt8(ascii: "?")].contains(target.utf8.dropFirst(prefix.utf8.count).first)
+    }
+
     var bucket: String?
     var key: String?
     private var query: [(name: String, value: String)] = []

@@ -1,5 +1,6 @@
 import Access
 import AgentCoreModel
+import NIOCore
 import Platform
 import SigV4
 import Store
@@ -12,7 +13,7 @@ extension ControlRoute {
     /// anybody's resource, key or account.
     static func metrics(_ registry: MetricRegistry) -> ControlRoute {
         ControlRoute(.getMetrics, .role(.read)) { _, _ in
-            Answer(file: (Array(await registry.render().utf8), MetricText.contentType))
+            Answer(file: (ByteBuffer(string: await registry.render()), MetricText.contentType))
         }
     }
 

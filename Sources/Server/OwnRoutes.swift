@@ -1,6 +1,7 @@
 import Access
 import AgentCoreModel
 import ControlPlane
+import NIOCore
 import Platform
 
 /// The operations that AWS does not have (docs/architecture.md, decision 7).
@@ -69,8 +70,8 @@ extension ControlRoute {
         }
     }
 
-    private static let servedDocument = Array(OpenAPI.text(server: "/").utf8)
-    private static let servedPage = Array(ReferencePage.html(server: "/").utf8)
+    private static let servedDocument = ByteBuffer(string: OpenAPI.text(server: "/"))
+    private static let servedPage = ByteBuffer(string: ReferencePage.html(server: "/"))
 }
 
 extension AuthenticatedRequest {

@@ -108,9 +108,9 @@ public struct SignalboxServer: Service {
         addObjectRoutes(
             to: router, objects: objects, throttle: throttle, audit: audit,
             authenticate: ObjectAuthentication(authenticator).authenticate)
-        addControlRoutes(
-            to: router, authentication: RequestAuthentication(authenticator, spools: dataPlane.spools),
-            controlPlane: ControlPlane(store: store, quotas: configuration.quotas),
+        let control = ControlService(
+            authentication: RequestAuthentication(authenticator, spools: dataPlane.spools),
+            controlPlane: ControlPlane(store: store, quotas: configuration.quotas), store: store,
             dataPlane: dataPlane, access: AccessRoutes(store: store, authenticator: authenticator),
             throttle: throttle, validation: ValidationOptions(strictImageUri: configuration.strictImageURI),
             observability: Observability(
@@ -122,7 +122,7 @@ public struct SignalboxServer: Service {
         let frontEnd = FrontEnd(
             configuration: FrontEndConfiguration(
                 host: configuration.listenHost, port: configuration.listenPort, tls: tls),
-            dataPlane: dataPlane, logger: logger, observer: RequestObserver(registry, accessLog: accessLog)
+            dataPlane: dataPlane, control: control, logger: logger, observer: RequestObserver(registry, accessLog: accessLog)
         ) { request, front in
             try await responder.respond(to: request, context: FrontEndContext(source: front))
         }

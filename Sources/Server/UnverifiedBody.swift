@@ -7,7 +7,7 @@ import SigV4
 ///
 /// A stranger's piece of memory is small; what is beyond waits on disk, where `SpoolDirectory` bounds it, and is read back
 /// only when somebody vouches for it. Let go, it leaves nothing behind.
-struct UnverifiedBody {
+struct UnverifiedBody: Sendable {
     /// Bytes that wait in memory.
     static let memory = 64 << 10
 
@@ -22,11 +22,15 @@ struct UnverifiedBody {
     /// Bytes so far.
     var count: Int { spooled + tail.readableBytes }
 
-    /// Throws `.unavailable` when too many such bodies wait.
-    mutating func append(_ bytes: ByteBuffer) async throws {
+    /// True: enough waits in memory now; call `spill` before the next.
+    mutating func take(_ bytes: ByteBuffer) -> Bool {
         bytes.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }
         tail.writeImmutableBuffer(bytes)
-        guard tail.readableBytes > Self.memory else { return }
+        return tail.readableBytes > Self.memory
+    }
+
+    /// Puts what waits in memory on disk. Throws `.unavailable` when too many such bodies wait.
+    mutating func spill() async throws {
         let file: BodySpool
         if let opened = self.file { file = opened } else { file = try await spools.open() }
         self.file = file
@@ -34,6 +38,9 @@ struct UnverifiedBody {
         spooled += tail.readableBytes
         tail = ByteBuffer()
     }
+
+    /// nil: part of it is on disk.
+    var bytesInMemory: [UInt8]? { file == nil ? Array(buffer: tail) : nil }
 
     /// Of what came so far: lower-case hex SHA-256.
     var sha256: String { ContentHash.text(hash.finalize()) }

@@ -46,7 +46,7 @@ extension Store {
     /// what reads poll for. nil: there is no such runtime; without a version: no such version.
     public func runtimeFetchGuarded(
         _ c: OperationContext, runtimeID: String, version: Int?
-    ) async throws -> (guarded: GuardedRuntime, version: VersionRecord?)? {
+    ) async throws -> (guarded: GuardedRuntime, version: VersionRecord?, revision: RowsRevision?)? {
         let result = try await run(
             c,
             """
@@ -55,7 +55,8 @@ extension Store {
                 v.id, r.id as runtime, r.runtime_id, r.account, r.region, r.name as runtime_name, v.version, v.configuration,
                 v.environment_ciphertext, v.environment_key_id, v.artifact, encode(a.sha256, 'hex') as artifact_sha256,
                 a.size as artifact_size, s.status, s.failure_reason, s.preparation, s.prepared_at, v.created_at, s.updated_at,
-                i.image_id, i.source as image_source
+                i.image_id, i.source as image_source,
+                pg_postmaster_start_time() as server_start, r.xmin as runtime_xmin, s.xmin as part_xmin
             from agent_runtime r
             left join agent_runtime_version v on v.runtime = r.id and v.version = coalesce($4::bigint::integer, r.last_version)
             left join version_status s on s.version = v.id
@@ -73,7 +74,8 @@ extension Store {
             let policies = ResourcePolicies(
                 runtime: try row.textOrNil("policy").map { PolicyDocument(stored: $0) }, endpoint: nil, hasEndpoint: false)
             return (
-                GuardedRuntime(runtime: runtime, policies: policies), try row.isNull("id") ? nil : try versionRecord(row)
+                GuardedRuntime(runtime: runtime, policies: policies), try row.isNull("id") ? nil : try versionRecord(row),
+                try RowsRevision(row)
             )
         }
     }

@@ -65,9 +65,9 @@ final class SignedServer: Sendable {
         addObjectRoutes(
             to: router, objects: store.objects(), throttle: throttle, audit: audit,
             authenticate: ObjectAuthentication(authenticator).authenticate)
-        addControlRoutes(
-            to: router, authentication: RequestAuthentication(authenticator, spools: plane.spools),
-            controlPlane: ControlPlane(store: store), dataPlane: plane,
+        control = ControlService(
+            authentication: RequestAuthentication(authenticator, spools: plane.spools),
+            controlPlane: ControlPlane(store: store), store: store, dataPlane: plane,
             access: AccessRoutes(store: store, authenticator: authenticator), throttle: throttle, observability: observability,
             interpreters: { ["PYTHON_3_11": "3.11.2"] },
             readiness: {
@@ -76,7 +76,7 @@ final class SignedServer: Sendable {
             })
         let responder = router.buildResponder()
         front = FrontEnd(
-            configuration: FrontEndConfiguration(host: "127.0.0.1", port: 0), dataPlane: plane, logger: logger,
+            configuration: FrontEndConfiguration(host: "127.0.0.1", port: 0), dataPlane: plane, control: control, logger: logger,
             observer: RequestObserver(registry)
         ) {
             try await responder.respond(to: $0, context: FrontEndContext(source: $1))

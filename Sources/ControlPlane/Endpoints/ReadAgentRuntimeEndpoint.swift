@@ -6,12 +6,23 @@ extension ControlPlane {
     public func getAgentRuntimeEndpoint(
         _ c: OperationContext, _ request: GetAgentRuntimeEndpointRequest
     ) async throws -> GetAgentRuntimeEndpointResponse {
-        let runtime = try await runtime(
-            c, request.agentRuntimeId, .getAgentRuntimeEndpoint, endpoint: request.endpointName)
-        guard let endpoint = try await store.endpointFetch(c, runtime: runtime.id, name: request.endpointName) else {
-            throw Self.noEndpoint(request.endpointName, request.agentRuntimeId)
+        try await readAgentRuntimeEndpoint(c, request).response
+    }
+
+    /// The same, with what it was made of.
+    public func readAgentRuntimeEndpoint(
+        _ c: OperationContext, _ request: GetAgentRuntimeEndpointRequest
+    ) async throws -> (response: GetAgentRuntimeEndpointResponse, source: AnswerSource?) {
+        let found = try await store.endpointFetchGuarded(c, runtimeID: request.agentRuntimeId, name: request.endpointName)
+        try Self.require(c, .getAgentRuntimeEndpoint, found?.guarded, endpoint: request.endpointName)
+        guard let found else { throw Self.noRuntime(request.agentRuntimeId) }
+        guard let endpoint = found.endpoint else { throw Self.noEndpoint(request.endpointName, request.agentRuntimeId) }
+        let source = found.revision.map {
+            AnswerSource(
+                rows: RowsRead(runtime: found.guarded.runtime.id, part: .endpoint(endpoint.id)), revision: $0, guarded: found.guarded,
+                endpoint: request.endpointName)
         }
-        return GetAgentRuntimeEndpointResponse(endpoint)
+        return (GetAgentRuntimeEndpointResponse(endpoint), source)
     }
 
     /// An unknown runtime has none (contract §2).

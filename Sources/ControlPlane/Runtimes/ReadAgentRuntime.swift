@@ -7,6 +7,13 @@ extension ControlPlane {
     public func getAgentRuntime(
         _ c: OperationContext, _ request: GetAgentRuntimeRequest
     ) async throws -> GetAgentRuntimeResponse {
+        try await readAgentRuntime(c, request).response
+    }
+
+    /// The same, with what it was made of.
+    public func readAgentRuntime(
+        _ c: OperationContext, _ request: GetAgentRuntimeRequest
+    ) async throws -> (response: GetAgentRuntimeResponse, source: AnswerSource?) {
         let number = try request.agentRuntimeVersion.map { text throws(SignalboxError) in try Self.number(text) }
         let found = try await store.runtimeFetchGuarded(c, runtimeID: request.agentRuntimeId, version: number)
         try Self.require(c, .getAgentRuntime, found?.guarded)
@@ -15,12 +22,19 @@ extension ControlPlane {
             throw number.map { Self.noVersion($0, runtime.runtimeID) } ?? Self.noRuntime(runtime.runtimeID)
         }
         let isWhole = number == nil
-        return GetAgentRuntimeResponse(
+        let response = GetAgentRuntimeResponse(
             arn: runtime.arn, name: runtime.name, version: version.version, status: isWhole ? runtime.status : version.status,
             failureReason: isWhole ? runtime.failureReason : version.failureReason,
             createdAt: WireTimestamp(isWhole ? runtime.createdAt : version.createdAt),
             lastUpdatedAt: WireTimestamp(isWhole ? runtime.updatedAt : version.updatedAt),
             configuration: version.configuration, environmentVariables: version.environmentVariables)
+        let source = found.flatMap { found in
+            found.revision.map {
+                AnswerSource(
+                    rows: RowsRead(runtime: runtime.id, part: .version(version.id)), revision: $0, guarded: found.guarded, endpoint: nil)
+            }
+        }
+        return (response, source)
     }
 
     public func listAgentRuntimes(

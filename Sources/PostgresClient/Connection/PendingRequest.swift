@@ -1,7 +1,7 @@
 import Synchronization
 
-/// One statement on its way, and the task that waits for it. The first of answer, error, deadline
-/// and cancellation resumes the task; what comes later is discarded.
+/// One statement on its way, and the task or the call that waits for it. The first of answer, error,
+/// deadline and cancellation is heard; what comes later is discarded.
 final class PendingRequest: Sendable {
     enum Work: Sendable {
         case statement(text: String, EncodedParameters)
@@ -26,19 +26,30 @@ final class PendingRequest: Sendable {
         func set(_ results: [QueryResult]) { stored.withLock { $0 = results } }
     }
 
+    typealias Completion = @Sendable (Result<QueryResult, any Error>) -> Void
+
     private enum State {
         case fresh
         case waiting(UnsafeContinuation<QueryResult, any Error>)
+        case calling(Completion)
         case finished
     }
 
     let work: Work
     let deadline: ContinuousClock.Instant
-    private let state = Mutex(State.fresh)
+    private let state: Mutex<State>
 
     init(_ work: Work, deadline: ContinuousClock.Instant) {
         self.work = work
         self.deadline = deadline
+        state = Mutex(.fresh)
+    }
+
+    /// A request that makes a call at its end, on whatever thread that comes.
+    init(_ work: Work, deadline: ContinuousClock.Instant, _ completion: @escaping Completion) {
+        self.work = work
+        self.deadline = deadline
+        state = Mutex(.calling(completion))
     }
 
     /// True when nobody waits for the answer any more.
@@ -66,14 +77,17 @@ final class PendingRequest: Sendable {
         }
     }
 
-    /// Resumes the task unless that was done before.
+    /// Tells whoever waits, unless that was done before.
     func finish(_ outcome: Result<QueryResult, any Error>) {
-        let continuation: UnsafeContinuation<QueryResult, any Error>? = state.withLock { state in
+        let waiting = state.withLock { state in
             defer { state = .finished }
-            if case .waiting(let continuation) = state { return continuation }
-            return nil
+            return state
         }
-        continuation?.resume(with: outcome)
+        switch waiting {
+        case .waiting(let continuation): continuation.resume(with: outcome)
+        case .calling(let completion): completion(outcome)
+        case .fresh, .finished: return
+        }
     }
 
     func fail(_ error: PostgresError) { finish(.failure(error)) }

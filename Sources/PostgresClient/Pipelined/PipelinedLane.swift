@@ -38,6 +38,16 @@ final class PipelinedLane: Sendable {
         return try await request.wait { self.choose().submit($0) }
     }
 
+    /// As above, heard of by a call instead of a task.
+    func query(
+        _ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant,
+        _ completion: @escaping PendingRequest.Completion
+    ) {
+        let encoded: EncodedParameters
+        do { encoded = try EncodedParameters(parameters) } catch { return completion(.failure(error)) }
+        choose().submit(PendingRequest(.statement(text: statement.text, encoded), deadline: deadline, completion))
+    }
+
     /// The connected one with the shortest line; the first of equals, so that few tasks share one
     /// flush instead of waking two threads.
     private func choose() -> PipelinedConnection {

@@ -15,6 +15,7 @@ enum TypeID {
     static let int2: Oid = 21
     static let int4: Oid = 23
     static let text: Oid = 25
+    static let xid: Oid = 28
     static let json: Oid = 114
     static let float4: Oid = 700
     static let float8: Oid = 701

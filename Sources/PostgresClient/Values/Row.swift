@@ -12,7 +12,7 @@ public struct Row: Sendable {
     let storage: ResultStorage
     let index: CInt
 
-    /// smallint, integer or bigint
+    /// smallint, integer, bigint or xid
     public func int(_ column: StaticString) throws -> Int64 { try required(intOrNil(column), column) }
 
     /// smallint or integer
@@ -82,6 +82,7 @@ public struct Row: Sendable {
             case TypeID.int8: return Int64(bitPattern: try cell.integer())
             case TypeID.int4: return Int64(Int32(bitPattern: try cell.integer()))
             case TypeID.int2: return Int64(Int16(bitPattern: try cell.integer()))
+            case TypeID.xid: return Int64(try cell.integer() as UInt32)
             default: throw cell.wrongType("an integer")
             }
         }
