@@ -25,6 +25,7 @@ final class SignedServer: Sendable {
     let observability: Observability
     let authenticator: Authenticator
     let plane: DataPlane
+    let control: ControlService
     private let front: FrontEnd
     private let writing: Task<Void, Never>
     private let keys: [Principal.Role: AccessKeyRecord]
@@ -100,6 +101,8 @@ final class SignedServer: Sendable {
             try result.get()
         }
     }
+
+    var connectionCount: Int { front.connectionCount }
 
     func key(_ role: Principal.Role) throws -> AccessKeyRecord { try #require(keys[role]) }
 
