@@ -37,6 +37,8 @@ struct RevisionTests {
             #expect(found.map { $0 == nil } == [false, false, false, true, true, true])
             #expect(found[0] == read.revision && found[1] == endpoint.revision && found[2] != found[0])
             #expect(try await other.revisions(keys.reversed()) == found.reversed(), "by whichever connection")
+            let server = try await store.postgres.query("select pg_postmaster_start_time() as start", []).first?.timestamp("start")
+            #expect(found[0]?.serverStart == server)
             #expect(try await store.revisions([]).isEmpty)
             #expect(try await store.endpointFetchGuarded(c, runtimeID: id, name: "none")?.endpoint == nil)
             #expect(try await store.endpointFetchGuarded(c, runtimeID: "none", name: "DEFAULT") == nil)

@@ -85,8 +85,8 @@ extension ControlExchange {
     private func send(_ answer: ControlRoute.Answer, status: Int) {
         // 204 is all that such an operation says.
         if status == 204 { return send(status, .empty, ByteBuffer()) }
-        if let file = answer.file { return send(status, Self.fields(file.type, answer.headers), file.bytes) }
-        send(status, answer.headers.isEmpty ? Self.json : Self.fields("application/json", answer.headers), ByteBuffer(bytes: answer.body.bytes()))
+        let (bytes, type) = answer.file ?? (ByteBuffer(bytes: answer.body.bytes()), "application/json")
+        send(status, Self.fields(type, answer.headers), bytes)
     }
 
     private static let json = fields("application/json", [])
