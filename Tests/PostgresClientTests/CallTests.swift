@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func everyEndIsHeardOnce() async throws {
-        try await TestDatabase.withDatabase { client in
+        try await TestDatabase.withDatabase { client async throws in
             #expect(try await call(client, "SELECT $1 + 1 AS n", [41]).first?.int("n") == 42)
             #expect(await postgresFailure { try await call(client, "SELECT 1 / 0") }?.sqlState == "22012")
             let tooMany = [PostgresValue](repeating: .null, count: 70_000)
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func transactionIDsAreNumbers() async throws {
-        try await TestDatabase.withDatabase { client in
+        try await TestDatabase.withDatabase { client async throws in
             try await client.query("CREATE TABLE t (id bigint)")
             try await client.query("INSERT INTO t VALUES (1)")
             let row = try #require(
