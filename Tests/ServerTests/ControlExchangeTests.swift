@@ -123,7 +123,7 @@ struct ControlExchangeTests {
                 }
             }
             try await eventually("no connection") { server.connectionCount == 0 }
-            try await eventually("no body's part") { server.unverified.inUse == 0 }
+            try await eventually("no body's part") { server.plane.spools.inUse == 0 }
             #expect(try await server.send(get).status == 200)
         }
     }
