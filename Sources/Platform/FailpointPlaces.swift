@@ -4,13 +4,13 @@ extension Failpoint {
     public enum Place: String, CaseIterable, Sendable {
         // A change, in the request that asks for it.
 
-        /// The change's transaction is open, nothing is read yet.
+        /// The change's transaction is about to begin.
         case changeBegun = "change.begun"
         /// The client token's row is there, nothing else is changed.
         case changeToken = "change.token"
-        /// The change's rows are there, its answer isn't kept yet.
+        /// The change is made; its last rows and its answer have still to be sent.
         case changeRows = "change.rows"
-        /// Everything is written but not committed.
+        /// All that is left goes to the database with the COMMIT.
         case changeWritten = "change.written"
         /// Committed, not answered.
         case changeCommitted = "change.committed"

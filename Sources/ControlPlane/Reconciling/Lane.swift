@@ -22,7 +22,7 @@ struct Lane: Sendable {
     /// However little is heard, the table is looked at this often.
     static let longestPause: Duration = .seconds(5)
     /// After a claim that found nothing: notifications of work that another replica takes, or that is due later, come in storms.
-    static let spacing: Duration = .milliseconds(5)
+    static let spacing: Duration = .milliseconds(10)
     /// Between claims that fail: what was waiting goes on soon after the database is back.
     static let pauseWhileAway: Duration = .milliseconds(500)
 
