@@ -6,6 +6,8 @@ public import Store
 /// Where routes come from: the database.
 public protocol RouteSource: Sendable {
     func routeList(_ context: OperationContext) async throws -> [Route]
+    /// What `routeList` would read, without what is in it.
+    func routeStates(_ context: OperationContext) async throws -> [RouteState]
     func routeFetch(_ context: OperationContext, key: RouteKey) async throws -> Route?
     /// Those of the endpoints that exist and are not being deleted, in any order.
     func routeFetch(_ context: OperationContext, endpoints: [Int64]) async throws -> [Route]

@@ -27,12 +27,16 @@ public final class PostgresClient: PostgresExecutor {
     /// Serves the pinned connections, their pool's timers and the listeners.
     private let thread = PollThread()
     private let listeners = ListenerCount()
+    private let hub: NotificationHub
 
     public init(_ configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
         pipelined = PipelinedLane(configuration, logger: logger)
         pinned = PinnedPool(configuration, thread: thread, logger: logger)
+        hub = NotificationHub(channels: configuration.sharedChannels) { [thread, listeners] hub in
+            Listener(thread: thread, configuration, configuration.sharedChannels, logger: logger, count: listeners) { hub.hear($0) }.start()
+        }
     }
 
     /// Keeps connections alive until the task is cancelled. Must run for anything else to work.
@@ -99,14 +103,20 @@ public final class PostgresClient: PostgresExecutor {
         try await transaction { try await $0.script(script) }
     }
 
-    /// LISTEN on `channels` with a connection of its own; survives reconnects (`.resumed`). The
-    /// connection closes when the stream is let go.
+    /// LISTEN on `channels`; survives reconnects (`.resumed`). Unless all of them are among the configuration's
+    /// `sharedChannels`, with a connection of its own, which closes when the stream is let go.
     public func notifications(_ channels: [String]) -> AsyncStream<PostgresNotification.Event> {
+        if hub.carries(channels) { return hub.read(channels) }
         let (stream, continuation) = AsyncStream<PostgresNotification.Event>.makeStream()
-        let settings = ConnectionSettings(configuration, statementTimeout: nil)
-        Listener(
-            thread: thread, settings: settings, channels: channels, logger: logger, count: listeners, continuation: continuation
-        ).start()
+        let listener = Listener(thread: thread, configuration, channels, logger: logger, count: listeners) { news in
+            switch news {
+            case .event(let event): continuation.yield(event)
+            case .lost: break
+            case .ended: continuation.finish()
+            }
+        }
+        continuation.onTermination = { [weak listener] _ in listener?.stop() }
+        listener.start()
         return stream
     }
 

@@ -13,6 +13,8 @@ public struct PostgresConfiguration: Sendable {
     /// which was stopped in the middle of one doesn't hold its locks for ever.
     public var idleTransactionTimeout: Duration = .seconds(10)
     public var applicationName = "signalbox"
+    /// Channels that one connection listens to for all who read notifications of them.
+    public var sharedChannels: [String] = []
 
     public init(connectionString: String) { self.connectionString = connectionString }
 }

@@ -43,7 +43,9 @@ public struct SignalboxServer: Service {
 
     /// Until a graceful shutdown, which lets invocations in flight end, or until the task is cancelled.
     public func run() async throws {
-        let postgres = PostgresClient(PostgresConfiguration(connectionString: configuration.databaseURL), logger: logger)
+        var database = PostgresConfiguration(connectionString: configuration.databaseURL)
+        database.sharedChannels = Channels.all
+        let postgres = PostgresClient(database, logger: logger)
         let supervisor = SupervisorClient(
             socketPath: configuration.supervisorSocket ?? SupervisorConfiguration.socketPath(home: configuration.home),
             logger: logger)

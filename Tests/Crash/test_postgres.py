@@ -145,7 +145,7 @@ def test_listeners_are_killed(troubled):
     """Their connections are opened again, and what was missed is looked up."""
     for _ in range(3):
         listening = troubled.backends("query like 'LISTEN%'")
-        assert len(listening) >= 2, "nobody listens"
+        assert listening, "nobody listens"
         for pid in listening:
             troubled.sql(f"select pg_terminate_backend({pid})")
         began = time.monotonic()
@@ -153,7 +153,7 @@ def test_listeners_are_killed(troubled):
         troubled.runtime.switch("prod", version)
         print(f"settled {time.monotonic() - began:.2f} s after the listeners' end")
         assert troubled.runtime.invoke(qualifier="prod", session=session_id())["version"] == str(version)
-        wait_for(lambda: len(troubled.backends("query like 'LISTEN%'")) >= 2, 60, "they don't listen again")
+        wait_for(lambda: troubled.backends("query like 'LISTEN%'"), 60, "they don't listen again")
 
 
 def test_no_notification_arrives(troubled):

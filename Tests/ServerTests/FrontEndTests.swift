@@ -26,6 +26,7 @@ import Testing
     struct Nothing: RouteSource, SessionStore, SandboxHost, CallerAuthenticator {
         func routeList(_ context: OperationContext) async throws -> [Route] { [] }
         func routeFetch(_ context: OperationContext, key: RouteKey) async throws -> Route? { nil }
+        func routeStates(_ context: OperationContext) async throws -> [RouteState] { [] }
         func routeFetch(_ context: OperationContext, endpoints: [Int64]) async throws -> [Route] { [] }
         func sessionOpen(
             _ context: OperationContext, endpoint: Int64, sessionID: String, sandboxID: String, owner: ReplicaIdentity, limit: Int

@@ -192,6 +192,7 @@ struct EndpointTests {
             #expect(route.headerAllowlist == ["X-One"])
             #expect(try await store.routeFetch(c, endpoints: [route.endpoint, 0]) == [route])
             #expect(try await store.routeList(c) == [route])
+            #expect(try await store.routeStates(c) == [route.state])
             var key = made.key
             key.account = TestTenant.otherAccount
             #expect(try await store.routeFetch(c, key: key) == nil)
@@ -209,6 +210,7 @@ struct EndpointTests {
             }
             try await heard.expect("\(route.endpoint)")
             #expect(try await store.routeList(c) == [])
+            #expect(try await store.routeStates(c) == [])
             // Goes by the cascade of its runtime.
             #expect(try await store.transaction(c) { try await store.runtimeDelete(c, in: $0, runtime: made.runtime.id) })
             try await heard.expect("\(route.endpoint)")

@@ -10,7 +10,8 @@ import Synchronization
 public final class RouteCache: Sendable {
     private struct State {
         var routes: TreeDictionary<RouteKey, Route> = [:]
-        var keys: [Int64: RouteKey] = [:]
+        /// By endpoint.
+        var known: [Int64: (key: RouteKey, state: RouteState)] = [:]
     }
 
     private let state = Mutex(State())
@@ -42,8 +43,29 @@ public final class RouteCache: Sendable {
         return route
     }
 
-    /// Reads every route. At start and every now and then, in case a notification was lost.
+    /// Endpoints that are read one by one when their states have changed; with more, all are read.
+    private static let fewChanges = 2_048
+
+    /// Looks at every endpoint, and reads those that have changed. At start and every now and then, in case a notification was lost.
     public func refresh(_ context: OperationContext) async throws {
+        let states = try await source.routeStates(context)
+        let (stale, gone) = state.withLock { state in
+            var gone = Set(state.known.keys)
+            var stale: [Int64] = []
+            for found in states {
+                gone.remove(found.endpoint)
+                if state.known[found.endpoint]?.state != found { stale.append(found.endpoint) }
+            }
+            return (stale, gone)
+        }
+        if stale.count > Self.fewChanges { return try await refreshAll(context) }
+        for endpoint in gone { forget(endpoint: endpoint) }
+        for start in stride(from: 0, to: stale.count, by: 256) {
+            try await refresh(context, endpoints: Array(stale[start..<min(start + 256, stale.count)]))
+        }
+    }
+
+    private func refreshAll(_ context: OperationContext) async throws {
         let list = try await source.routeList(context)
         state.withLock { state in
             // A notification may have been followed while the list was on its way.
@@ -54,7 +76,7 @@ public final class RouteCache: Sendable {
                 return present
             }
             state.routes = TreeDictionary(list.map { ($0.key, $0) }, uniquingKeysWith: { _, last in last })
-            state.keys = Dictionary(list.map { ($0.endpoint, $0.key) }, uniquingKeysWith: { _, last in last })
+            state.known = Dictionary(list.map { ($0.endpoint, ($0.key, $0.state)) }, uniquingKeysWith: { _, last in last })
         }
         changes.add(1, ordering: .releasing)
     }
@@ -72,7 +94,7 @@ public final class RouteCache: Sendable {
     /// The endpoint turned out to be gone.
     public func forget(endpoint: Int64) {
         state.withLock { state in
-            if let key = state.keys.removeValue(forKey: endpoint), state.routes[key]?.endpoint == endpoint {
+            if let key = state.known.removeValue(forKey: endpoint)?.key, state.routes[key]?.endpoint == endpoint {
                 state.routes[key] = nil
             }
         }
@@ -83,9 +105,9 @@ public final class RouteCache: Sendable {
         state.withLock { state in
             // Two reads of one endpoint may arrive in either order; the newer one stays.
             if let present = state.routes[route.key], present.endpoint == route.endpoint, route.isOlder(than: present) { return }
-            if let former = state.keys[route.endpoint], former != route.key { state.routes[former] = nil }
+            if let former = state.known[route.endpoint]?.key, former != route.key { state.routes[former] = nil }
             state.routes[route.key] = route
-            state.keys[route.endpoint] = route.key
+            state.known[route.endpoint] = (route.key, route.state)
         }
         changes.add(1, ordering: .releasing)
     }

@@ -6,11 +6,20 @@ import Logging
 ///
 /// `@unchecked Sendable`: all mutable state is touched only on `thread`.
 final class Listener: PollHandler, @unchecked Sendable {
+    enum News: Sendable {
+        case event(PostgresNotification.Event)
+        /// Nothing is heard until the next `.resumed`.
+        case lost
+        /// The last one.
+        case ended
+    }
+
     private let thread: PollThread
     private let settings: ConnectionSettings
     private let channels: [String]
     private let logger: Logger
-    private let continuation: AsyncStream<PostgresNotification.Event>.Continuation
+    /// Called on `thread`, and once elsewhere if that has ended.
+    private let tell: @Sendable (News) -> Void
     private let abort = AbortFlag()
     private var circuit = Circuit()
     private let count: ListenerCount
@@ -24,29 +33,28 @@ final class Listener: PollHandler, @unchecked Sendable {
     private let clock = ContinuousClock()
 
     init(
-        thread: PollThread, settings: ConnectionSettings, channels: [String], logger: Logger, count: ListenerCount,
-        continuation: AsyncStream<PostgresNotification.Event>.Continuation
+        thread: PollThread, _ configuration: PostgresConfiguration, _ channels: [String], logger: Logger, count: ListenerCount,
+        tell: @escaping @Sendable (News) -> Void
     ) {
         self.thread = thread
-        self.settings = settings
+        settings = ConnectionSettings(configuration, statementTimeout: nil)
         self.channels = channels
         self.logger = logger
         self.count = count
         count.all.add(1, ordering: .relaxed)
-        self.continuation = continuation
+        self.tell = tell
     }
 
     func start() {
         let posted = thread.post {
             self.thread.add(self)
             // Never true again once `shutDown` was called, so that a stream of a closed client ends.
-            if self.isEnded { self.continuation.finish() }
+            if self.isEnded { self.tell(.ended) }
         }
-        guard posted else { return continuation.finish() }
-        continuation.onTermination = { [weak self] _ in self?.stop() }
+        if !posted { tell(.ended) }
     }
 
-    private func stop() {
+    func stop() {
         abort.set()
         thread.post { self.shutDown() }
         thread.remove(self)
@@ -68,6 +76,7 @@ final class Listener: PollHandler, @unchecked Sendable {
         guard !isAlive || connection.isBroken else { return }
         logger.warning("the listening connection to PostgreSQL was lost", metadata: ["reason": "\(connection.lastError)"])
         self.connection = nil
+        tell(.lost)
         circuit.lost(clock.now, chance: .random(in: 0..<1))
     }
 
@@ -76,7 +85,7 @@ final class Listener: PollHandler, @unchecked Sendable {
         isEnded = true
         abort.set()
         connection = nil
-        continuation.finish()
+        tell(.ended)
     }
 
     private func drain(_ connection: LibPQConnection) {
@@ -84,7 +93,7 @@ final class Listener: PollHandler, @unchecked Sendable {
             defer { PQfreemem(notification) }
             let channel = String(cString: notification.pointee.relname)
             let payload = String(cString: notification.pointee.extra)
-            continuation.yield(.payload(channel: channel, payload: payload))
+            tell(.event(.payload(channel: channel, payload: payload)))
         }
     }
 
@@ -113,7 +122,7 @@ final class Listener: PollHandler, @unchecked Sendable {
         case .success(let connection):
             self.connection = connection
             circuit.succeeded(clock.now)
-            continuation.yield(.resumed)
+            tell(.event(.resumed))
             drain(connection)  // what came together with the answer to LISTEN
         case .failure(let error):
             logger.debug("cannot listen on PostgreSQL", metadata: ["reason": "\(error.message)"])

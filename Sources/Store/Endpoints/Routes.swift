@@ -57,7 +57,41 @@ public struct Route: Sendable, Equatable {
     }
 }
 
+/// Which state of a route the database has. Two that are equal are of the same route.
+public struct RouteState: Sendable, Equatable {
+    public var endpoint: Int64
+    public var generation: Int64
+    public var policyRevision: Int64
+
+    public init(endpoint: Int64, generation: Int64, policyRevision: Int64) {
+        self.endpoint = endpoint
+        self.generation = generation
+        self.policyRevision = policyRevision
+    }
+}
+
+extension Route {
+    public var state: RouteState { RouteState(endpoint: endpoint, generation: generation, policyRevision: policyRevision) }
+}
+
 extension Store {
+    /// The states of what `routeList` reads, at a fraction of its price: what is known already need not be read again.
+    public func routeStates(_ c: OperationContext) async throws -> [RouteState] {
+        let result = try await runList(
+            c,
+            """
+            select array_agg(id) as ids, array_agg(generation) as generations, array_agg(policy_revision) as revisions
+            from runtime_endpoint where status not in ('DELETING', 'DELETE_FAILED') having count(*) > 0
+            """, [])
+        return try decoding {
+            guard let row = result.first else { return [] }
+            let (generations, revisions) = (try row.intArray("generations"), try row.intArray("revisions"))
+            return zip(try row.intArray("ids"), zip(generations, revisions)).map {
+                RouteState(endpoint: $0, generation: $1.0, policyRevision: $1.1)
+            }
+        }
+    }
+
     /// Every endpoint that exists and is not being deleted.
     public func routeList(_ c: OperationContext) async throws -> [Route] {
         let result = try await runList(

@@ -20,6 +20,8 @@ final class FakeStore: RouteSource, SessionStore {
         /// Sessions are inserted, but the caller hears that the database is away.
         var losesAnswers = false
         var silence: Double? = 0
+        /// By their ids, after notifications and refreshes.
+        var endpointsRead: [Int64] = []
     }
 
     let state = Mutex(State())
@@ -68,6 +70,11 @@ final class FakeStore: RouteSource, SessionStore {
         return state.withLock { Array($0.routes.values) }
     }
 
+    func routeStates(_ context: OperationContext) async throws -> [RouteState] {
+        try check()
+        return state.withLock { $0.routes.values.map(\.state) }
+    }
+
     func routeFetch(_ context: OperationContext, key: RouteKey) async throws -> Route? {
         try check()
         return state.withLock { state in
@@ -78,7 +85,10 @@ final class FakeStore: RouteSource, SessionStore {
 
     func routeFetch(_ context: OperationContext, endpoints: [Int64]) async throws -> [Route] {
         try check()
-        return state.withLock { state in endpoints.compactMap { state.routes[$0] } }
+        return state.withLock { state in
+            state.endpointsRead += endpoints
+            return endpoints.compactMap { state.routes[$0] }
+        }
     }
 
     static func version(_ version: Int) -> VersionRecord {
