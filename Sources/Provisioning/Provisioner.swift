@@ -72,6 +72,9 @@ public struct Provisioner: Sendable {
             limits: configuration.limits, network: Self.network(version))
     }
 
+    /// Whether an archive is unpacked on this host.
+    public func isUnpacked(_ artifact: ArtifactReference) -> Bool { bundles.isUnpacked(artifact) }
+
     /// Starts a sandbox and waits until its agent is healthy. When it throws, also for a task that
     /// was cancelled, nothing of the sandbox is left.
     @discardableResult

@@ -61,6 +61,11 @@ public final class BundleCache: Sendable {
         return try await flight(path) { try await self.make(context, artifact, path) }
     }
 
+    /// Whether `bundle` has nothing to do.
+    public func isUnpacked(_ artifact: ArtifactReference) -> Bool {
+        access(directory + "/" + artifact.sha256.lowercased(), R_OK) == 0
+    }
+
     /// What `body` returns, run once for all who ask for `name` at the same time, in a task of its
     /// own: it goes on when a caller is cancelled.
     func flight(_ name: String, _ body: @escaping @Sendable () async throws -> String) async throws -> String {

@@ -23,6 +23,8 @@ struct Lane: Sendable {
     static let longestPause: Duration = .seconds(5)
     /// After a claim that found nothing: notifications of work that another replica takes, or that is due later, come in storms.
     static let spacing: Duration = .milliseconds(10)
+    /// Without a wake before it is asked when the next work is due.
+    static let quiet: Duration = .milliseconds(20)
     /// Between claims that fail: what was waiting goes on soon after the database is back.
     static let pauseWhileAway: Duration = .milliseconds(500)
 
@@ -47,8 +49,7 @@ struct Lane: Sendable {
                 slots.isShort = items?.count == free
                 // All that was asked for came: there may be more.
                 if slots.isShort, free > 0 { continue }
-                let pause = items == nil ? Self.pauseWhileAway : free == 0 ? Self.longestPause : await pause()
-                await wakeSignal.wait(atMost: pause, clock: clock)
+                await rest(afterClaim: items != nil, isFull: free == 0)
                 if items?.isEmpty == true { try? await clock.sleep(until: startedAt.advanced(by: Self.spacing)) }
             }
         }
@@ -65,6 +66,17 @@ struct Lane: Sendable {
             logger.debug("no work could be claimed", metadata: ["lane": "\(name)", "error": "\(error)"])
             return nil
         }
+    }
+
+    /// Until there may be something to claim.
+    private func rest(afterClaim isClaimed: Bool, isFull: Bool) async {
+        guard isClaimed, !isFull else {
+            await wakeSignal.wait(atMost: isFull ? Self.longestPause : Self.pauseWhileAway, clock: clock)
+            return
+        }
+        // Only who is left alone for a while needs to know when to look by itself.
+        if await wakeSignal.wait(atMost: Self.quiet, clock: clock) { return }
+        await wakeSignal.wait(atMost: pause(), clock: clock)
     }
 
     private func pause() async -> Duration {

@@ -7,11 +7,17 @@ struct SettleEndpoint: Reconciler {
     let preparer: any VersionPreparer
 
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
-        guard let endpoint = try await store.endpointFetch(c, id: subject), !endpoint.isDefault,
-            endpoint.status == .creating || endpoint.status == .updating
+        // At once; both are one look-up.
+        async let found = store.endpointFetch(c, id: subject)
+        async let aim = store.versionFetch(c, targetOf: subject)
+        var target = try await aim
+        guard let endpoint = try await found, !endpoint.isDefault, endpoint.status == .creating || endpoint.status == .updating
         else { return .done }
         try await Failpoint.hit(.settleBegun)
-        let target = try await store.versionFetch(c, runtime: endpoint.runtime, version: endpoint.targetVersion)
+        // Moved between the two.
+        if target?.version != endpoint.targetVersion {
+            target = try await store.versionFetch(c, runtime: endpoint.runtime, version: endpoint.targetVersion)
+        }
         guard let target, target.status == .ready else {
             let status = target.map { "is in status \($0.status.rawValue)" } ?? "does not exist any more"
             return try await fail(c, item, endpoint, "Version '\(endpoint.targetVersion)' \(status).")

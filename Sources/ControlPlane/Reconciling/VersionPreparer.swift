@@ -2,6 +2,7 @@ public import Platform
 public import Provisioning
 public import Sandboxing
 public import Store
+import Synchronization
 
 /// Finds out whether a version works. Throws `SignalboxError`: `.agentFailed` for what its owner can
 /// mend, with the sentence that becomes `failureReason`; anything else may pass by itself.
@@ -25,6 +26,7 @@ public struct SandboxPreparer: VersionPreparer {
     private let identity: ReplicaIdentity
     /// Between SIGTERM and SIGKILL. A probe holds nothing worth waiting for.
     private let grace: Duration
+    private let warmed = WarmedVersions()
 
     public init(
         provisioner: Provisioner, supervisor: SupervisorClient, identity: ReplicaIdentity, grace: Duration = .seconds(2)
@@ -64,7 +66,10 @@ public struct SandboxPreparer: VersionPreparer {
 
     public func warm(_ c: OperationContext, _ version: VersionRecord) async throws {
         if let image = version.image { return try await supervisor.requireImage(SandboxImage(image)) }
+        // A version never changes: what was found good once is, as long as its files are there.
+        if let artifact = version.artifact, warmed.contains(version.id), provisioner.isUnpacked(artifact) { return }
         _ = try await provisioner.specification(c, for: version, sandboxID: Identifier.uuid(), labels: labels(version))
+        warmed.insert(version.id)
     }
 
     /// What is left of a killed server's probes is found by them.
@@ -73,5 +78,20 @@ public struct SandboxPreparer: VersionPreparer {
             "kind": "probe", "replica": identity.id, "account": version.account, "runtime": version.runtimeID,
             "version": String(version.version), "endpoint": EndpointRecord.defaultName,
         ]
+    }
+}
+
+/// Versions, by row id, that were warm on this replica not long ago. Forgets all when there are many.
+private final class WarmedVersions: Sendable {
+    private static let limit = 4_096
+    private let ids = Mutex<Set<Int64>>([])
+
+    func contains(_ id: Int64) -> Bool { ids.withLock { $0.contains(id) } }
+
+    func insert(_ id: Int64) {
+        ids.withLock { ids in
+            if ids.count >= Self.limit { ids = [] }
+            ids.insert(id)
+        }
     }
 }

@@ -7,14 +7,15 @@ final class WakeSignal: Sendable {
         var isPending = false
         /// Tells a waiter's own timer from a later waiter's.
         var turn = 0
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiter: CheckedContinuation<Bool, Never>?
     }
     private let state = Mutex(State())
 
     func wake() { resume(turn: nil) }
 
-    /// Returns at a wake, after `duration`, or when the task is cancelled.
-    func wait(atMost duration: Duration, clock: any TimeSource) async {
+    /// Returns at a wake, true, or after `duration` or when the task is cancelled, false.
+    @discardableResult
+    func wait(atMost duration: Duration, clock: any TimeSource) async -> Bool {
         let turn = state.withLock { state in
             state.turn += 1
             return state.turn
@@ -23,28 +24,29 @@ final class WakeSignal: Sendable {
             try? await clock.sleep(for: duration)
             resume(turn: turn)
         }
-        await withTaskCancellationHandler {
+        let isWoken = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isPending = state.withLock { state in
+                let isPending: Bool? = state.withLock { state in
                     if state.isPending || Task.isCancelled {
-                        state.isPending = false
-                        return true
+                        defer { state.isPending = false }
+                        return state.isPending
                     }
                     state.waiter = continuation
-                    return false
+                    return nil
                 }
-                if isPending { continuation.resume() }
+                if let isPending { continuation.resume(returning: isPending) }
             }
         } onCancel: {
             resume(turn: turn)
         }
         timer.cancel()
+        return isWoken
     }
 
     private func resume(turn: Int?) {
         let waiter = state.withLock { state in
             // A timer that comes late is of no interest to anybody.
-            if let turn, turn != state.turn { return nil as CheckedContinuation<Void, Never>? }
+            if let turn, turn != state.turn { return nil as CheckedContinuation<Bool, Never>? }
             guard let waiter = state.waiter else {
                 if turn == nil { state.isPending = true }
                 return nil
@@ -52,6 +54,6 @@ final class WakeSignal: Sendable {
             state.waiter = nil
             return waiter
         }
-        waiter?.resume()
+        waiter?.resume(returning: turn == nil)
     }
 }

@@ -6,7 +6,7 @@ import Synchronization
 final class RouteRefresher: Sendable {
     /// Endpoints of a statement.
     private static let batch = 256
-    /// Between the ends of reads and the next ones' beginnings. The first of a storm is not kept waiting.
+    /// Before each read: a switch changes its endpoint twice within a few milliseconds.
     private static let spacing: Duration = .milliseconds(10)
 
     private let waiting = Mutex<Set<Int64>>([])
@@ -24,14 +24,15 @@ final class RouteRefresher: Sendable {
     func run(clock: any TimeSource, _ read: ([Int64]) async -> Void) async {
         for await _ in signals {
             while true {
+                if waiting.withLock({ $0.isEmpty }) { break }
+                try? await clock.sleep(for: Self.spacing)
                 let next = waiting.withLock { waiting in
                     let next = Array(waiting.prefix(Self.batch))
                     waiting.subtract(next)
                     return next
                 }
-                if next.isEmpty || Task.isCancelled { break }
+                if Task.isCancelled { break }
                 await read(next)
-                try? await clock.sleep(for: Self.spacing)
             }
         }
     }

@@ -65,6 +65,21 @@ extension Store {
         return try decoding { try result.first.map(versionRecord) }
     }
 
+    /// The version that an endpoint is to point at.
+    public func versionFetch(_ c: OperationContext, targetOf endpoint: Int64) async throws -> VersionRecord? {
+        let result = try await run(
+            c,
+            """
+            select v.id, v.runtime, v.runtime_id, v.account, v.region, v.runtime_name, v.version, v.configuration,
+                v.environment_ciphertext, v.environment_key_id, v.artifact, v.artifact_sha256, v.artifact_size, v.status,
+                v.failure_reason, v.preparation, v.prepared_at, v.created_at, v.updated_at, v.image_id, v.image_source
+            from runtime_endpoint e
+            join version_detail v on v.runtime = e.runtime and v.version = (e.target -> 0 ->> 'version')::integer
+            where e.id = $1
+            """, [.int(endpoint)])
+        return try decoding { try result.first.map(versionRecord) }
+    }
+
     /// nil: there is no such version.
     public func versionStatus(
         _ c: OperationContext, in executor: (any PostgresExecutor)? = nil, runtime: Int64, version: Int
