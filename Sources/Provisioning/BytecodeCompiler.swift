@@ -23,10 +23,16 @@ struct BytecodeCompiler: Sendable {
     private static let largestArchive = 750 << 20
 
     /// Writes the zip to `output`, which must not exist.
-    func run(_ context: OperationContext, interpreter: String, bundle: String, output: String) async throws {
+    ///
+    /// - Parameter replica: By which the next server of this home knows that the sandbox of one that died is its to end.
+    func run(
+        _ context: OperationContext, interpreter: String, bundle: String, output: String, replica: String?
+    ) async throws {
+        var labels = ["kind": "probe"]
+        labels["replica"] = replica
         let id = "compile-" + Identifier.alphanumeric(16).lowercased()
         let specification = SandboxSpecification(
-            id: id, labels: ["kind": "probe"], engine: engine, bundle: bundle,
+            id: id, labels: labels, engine: engine, bundle: bundle,
             command: [interpreter, "-I", "-S", "-c", Self.script], limits: limits)
         let deadline = ContinuousClock.now + timeout
         let result: Result<Void, any Error>

@@ -82,7 +82,7 @@ public struct Provisioner: Sendable {
         _ context: OperationContext, version: VersionRecord, sandboxID: String, labels: [String: String]
     ) async throws -> SandboxStatus {
         let specification = try await specification(context, for: version, sandboxID: sandboxID, labels: labels)
-        await compile(context, version, waits: labels["kind"] == "probe")
+        await compile(context, version, replica: labels["replica"], waits: labels["kind"] == "probe")
         let contract = AgentContract(version.configuration.protocolConfiguration)
         let started = context.clock.now()
         do {
@@ -114,7 +114,7 @@ public struct Provisioner: Sendable {
 
     /// Makes later starts cheaper. A probe waits for it, since nobody waits for a probe; a session on
     /// a host that has just unpacked the bundle does not. No failure of it matters to the version.
-    private func compile(_ context: OperationContext, _ version: VersionRecord, waits: Bool) async {
+    private func compile(_ context: OperationContext, _ version: VersionRecord, replica: String?, waits: Bool) async {
         guard let code = version.configuration.agentRuntimeArtifact.codeConfiguration, let artifact = version.artifact,
             configuration.codeImage == nil, !bundles.isCompiled(artifact, for: code.runtime.rawValue)
         else { return }
@@ -123,7 +123,7 @@ public struct Provisioner: Sendable {
             do {
                 let interpreter = try await interpreter(code.runtime, in: nil)
                 try await bundles.compiled(context, artifact, for: code.runtime.rawValue) { bundle, output in
-                    try await compiler.run(context, interpreter: interpreter, bundle: bundle, output: output)
+                    try await compiler.run(context, interpreter: interpreter, bundle: bundle, output: output, replica: replica)
                 }
             } catch {
                 context.logger.warning(

@@ -42,10 +42,17 @@ def migrate(pair, name):
     ((number,),) = pair.sql("select max(number) + 1 from schema_migration")
     statements = [f"alter table {table} add column if not exists {column}" for table, column in COLUMNS.items()]
     checksum = hashlib.sha256(name.encode()).hexdigest()
-    pair.sql("; ".join([
+    script = "; ".join([
         "begin", *statements, f"create table {name} (id bigint primary key)",
         f"create index {name}_idle on session (last_active_at)",
-        f"insert into schema_migration (number, name, checksum) values ({number}, '{name}', decode('{checksum}', 'hex'))", "commit"]))
+        f"insert into schema_migration (number, name, checksum) values ({number}, '{name}', decode('{checksum}', 'hex'))", "commit"])
+    for attempt in range(10):
+        try:
+            return pair.sql(script)
+        except RuntimeError as error:
+            # With changes that lock the same tables in another order. PostgreSQL chose this one to begin again.
+            if attempt == 9 or "deadlock detected" not in str(error):
+                raise
 
 
 def story(pair, server):

@@ -33,20 +33,35 @@ public struct Migrator: Sendable {
         // Others may be at it, and a migration may rewrite a table.
         let deadline = c.deadline ?? c.clock.now().advanced(by: .seconds(600))
         do {
-            return try await postgres.transaction(isolation: .readCommitted, deadline: deadline) { tx in
-                try await tx.query("select pg_advisory_xact_lock($1)", [.int(Self.lockKey)], deadline: deadline)
-                let pending = try verify(c, try await applied(tx))
-                for migration in pending {
-                    try await tx.script(SQLScript(migration: Self.label(migration), text: migration.text))
-                    try await tx.query(
-                        "insert into schema_migration (number, name, checksum) values ($1, $2, $3)",
-                        [.int(migration.number), .text(migration.name), .bytes(migration.checksumBytes)], deadline: deadline)
-                    c.logger.info("migration applied", metadata: ["migration": "\(Self.label(migration))"])
+            for _ in 1..<Self.attempts {
+                do {
+                    return try await apply(c, deadline)
+                } catch let error as PostgresError where error.isSerializationFailure {
+                    c.logger.notice("the migration met changes under way and begins again", metadata: ["error": "\(error)"])
                 }
-                return pending.map(Self.label)
             }
+            return try await apply(c, deadline)
         } catch {
             throw Store.translated(error)
+        }
+    }
+
+    /// It locks tables that servers of the release before use meanwhile, in another order: either may be the one that
+    /// PostgreSQL has begin again.
+    private static let attempts = 10
+
+    private func apply(_ c: OperationContext, _ deadline: ContinuousClock.Instant) async throws -> [String] {
+        try await postgres.transaction(isolation: .readCommitted, deadline: deadline) { tx in
+            try await tx.query("select pg_advisory_xact_lock($1)", [.int(Self.lockKey)], deadline: deadline)
+            let pending = try verify(c, try await applied(tx))
+            for migration in pending {
+                try await tx.script(SQLScript(migration: Self.label(migration), text: migration.text))
+                try await tx.query(
+                    "insert into schema_migration (number, name, checksum) values ($1, $2, $3)",
+                    [.int(migration.number), .text(migration.name), .bytes(migration.checksumBytes)], deadline: deadline)
+                c.logger.info("migration applied", metadata: ["migration": "\(Self.label(migration))"])
+            }
+            return pending.map(Self.label)
         }
     }
 
