@@ -3,7 +3,7 @@ public struct PostgresConfiguration: Sendable {
     /// libpq connection string or URI, TLS options included.
     public var connectionString: String
     public var pipelinedConnections = 2
-    /// At most. Changes that commit at once share the server's flushes.
+    /// At most. More than there are cores, since transactions wait for disks and for one another: those that notify commit in turn.
     public var pinnedConnections = 16
     /// For statements without a deadline of their own. The server ends any statement of the
     /// pipelined lane after this time, whatever deadline its caller gave.
