@@ -35,7 +35,7 @@ final class NotificationHub: Sendable {
             defer { state.isStarted = true }
             if state.isEnded { return (0, false, true) }
             state.readers[state.lastReader] = (Set(channels), continuation)
-            // Under the lock: no notification can come between.
+            // Under the lock, so that no notification can come between; nobody waits for it yet.
             if state.isListening { continuation.yield(.resumed) }
             return (state.lastReader, !state.isStarted, false)
         }
@@ -55,18 +55,19 @@ final class NotificationHub: Sendable {
                 state.isEnded = true
                 return state.readers
             }
-            // Outside of the lock: it calls `forget`.
             for reader in readers.values { reader.continuation.finish() }
         case .event(let event):
-            state.withLock { state in
+            let readers = state.withLock { state in
                 if event == .resumed { state.isListening = true }
-                for reader in state.readers.values {
-                    if case .payload(let channel, _) = event, !reader.channels.contains(channel) { continue }
-                    reader.continuation.yield(event)
+                return state.readers.values.filter { reader in
+                    if case .payload(let channel, _) = event { reader.channels.contains(channel) } else { true }
                 }
             }
+            for reader in readers { reader.continuation.yield(event) }
         }
     }
 
+    /// Called while a reader's task is being cancelled, with the task's own lock held, which whoever resumes the task wants too:
+    /// a stream must never be fed with `state` locked, or the two wait for each other.
     private func forget(_ reader: Int) { state.withLock { _ = $0.readers.removeValue(forKey: reader) } }
 }

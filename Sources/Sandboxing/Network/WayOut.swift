@@ -154,7 +154,7 @@ final class WayOut: Sendable {
 
     /// At the supervisor's end: nothing of this home is left on the host but that it forwards.
     func shutDown() {
-        keeper.withLock { $0?.cancel() }
+        keeper.withLock { $0 }?.cancel()
         names.close()
         for lease in Self.leases(instance: instance) { remove(lease.interface) }
         Self.removeFilter(filter, nft, logger)
