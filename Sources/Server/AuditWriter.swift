@@ -32,10 +32,13 @@ public final class AuditWriter: Sendable {
         dropped = Counter(label: "signalbox_audit_dropped_total", factory: registry)
     }
 
-    /// Until the task is cancelled.
+    /// Until `finish`, and all that was recorded before it is written. A task that is cancelled drops what is left.
     func run() async {
         for await entry in queue.stream { await write(entry) }
     }
+
+    /// Takes nothing more.
+    func finish() { queue.continuation.finish() }
 
     func record(_ c: OperationContext, _ event: AuditEvent) {
         if case .enqueued = queue.continuation.yield((c, event)) { return }

@@ -27,6 +27,9 @@ public struct SignalboxServer: Service {
     private let reloads: AsyncStream<Void>
     private let onListening: @Sendable (_ port: Int) async throws -> Void
 
+    /// For what the audit trail has not been told of at the end, should the database be away.
+    private static let auditPatience: Duration = .seconds(10)
+
     /// - Parameters:
     ///   - reloads: Asks for files to be read again: certificates, master keys.
     ///   - onListening: called once connections are accepted, with the port in use (which the
@@ -130,11 +133,11 @@ public struct SignalboxServer: Service {
         }
 
         let changes = Task { await reconcilers.run() }
+        let auditing = Task { await audit.run() }
         let background = Task {
             await withDiscardingTaskGroup { group in
                 group.addTask { await dataPlane.run() }
                 group.addTask { await authenticator.run() }
-                group.addTask { await audit.run() }
                 group.addTask { await masterKeys.run() }
                 if let tls { group.addTask { await tls.run() } }
                 group.addTask {
@@ -175,10 +178,22 @@ public struct SignalboxServer: Service {
             await changes.value
             await bundles.finish()
             await dataPlane.shutdown(keepSandboxes: configuration.keepsSandboxes)
+            audit.finish()
+            await Self.value(of: auditing, within: Self.auditPatience)
             background.cancel()
             await background.value
         }.value
         try result.get()
+    }
+
+    /// Waits for a task's end; cancels it when that takes too long.
+    private static func value(of task: Task<Void, Never>, within limit: Duration) async {
+        let timer = Task {
+            try await Task.sleep(for: limit)
+            task.cancel()
+        }
+        await task.value
+        timer.cancel()
     }
 
     private func makeTLS() throws -> ListenerTLS? {

@@ -14,6 +14,7 @@ from clients import ready_runtime, wait_for
 from processes import is_alive
 from runtimes import session_id
 from signing import SESSION, invocation_target
+from tenants import Tenants
 
 #: Longer than these tests last: whoever goes on with another's work was let go to.
 LEASE = 60
@@ -102,6 +103,23 @@ def test_invocations_in_flight_end(pair, runtime, stopped):
         counted = [json.loads(line[6:])["count"] for line in body.splitlines() if line.startswith(b"data: ")]
         assert (status, counted) == (200, list(range(1, 61))), body
     assert pair.one.process.wait(60) == 0
+
+
+def test_the_audit_trail_is_whole(pair, runtime, stopped):
+    """What was refused is in the audit trail, though the server was told to end before the table took it."""
+    viewer = Tenants(pair.one).signer("viewer")
+    lock = threading.Thread(target=pair.sql, args=("begin; lock table audit in exclusive mode; select pg_sleep(4); commit",))
+    lock.start()
+    wait_for(lambda: pair.sql("select pid from pg_locks where relation = 'audit'::regclass and mode = 'ExclusiveLock' and granted"),
+             10, "the table is not locked")
+    path = f"/runtimes/{runtime.id}/runtime-endpoints/prod/"
+    refused = [viewer.send("PUT", path, b"{}", [("Content-Type", "application/json")]) for _ in range(20)]
+    assert [reply.status for reply in refused] == [403] * 20
+    stopped()
+    assert pair.one.process.wait(60) == 0
+    lock.join(60)
+    written = {row[0] for row in pair.sql("select request_id from audit where outcome = 'denied'")}
+    assert {reply.headers["x-amzn-requestid"] for reply in refused} <= written
 
 
 class Balanced:

@@ -34,6 +34,8 @@ public final class SupervisorClient: Sendable {
             var pause = Duration.milliseconds(10)
             while !Task.isCancelled {
                 if await link.connect() {
+                    // The cancellation's own disconnection may have come before the connection.
+                    guard !Task.isCancelled else { break }
                     pause = .milliseconds(10)
                     await link.untilLost()
                 } else {
