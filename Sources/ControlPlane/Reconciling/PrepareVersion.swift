@@ -10,19 +10,12 @@ struct PrepareVersion: Reconciler {
     func reconcile(_ c: OperationContext, _ item: WorkItem, subject: Int64) async throws -> ReconcilerOutcome {
         guard var version = try await store.versionFetch(c, id: subject), version.status == .creating else { return .done }
         try await Failpoint.hit(.prepareBegun)
-        do {
+        let failure = try await item.failure {
             try await pin(c, &version)
             try await store.versionPreparation(c, version: version.id, "starting a sandbox to see the agent answer")
             try await preparer.probe(c, version)
-        } catch let error as SignalboxError where error.kind == .agentFailed {
-            return try await fail(c, item, version, error.message)
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            let why = (error as? SignalboxError)?.message ?? "\(error)"
-            guard item.attempts >= WorkItem.patience else { throw error }
-            return try await fail(c, item, version, "The version could not be prepared, tried \(item.attempts) times: \(why)")
         }
+        if let failure { return try await fail(c, item, version, failure) }
         try await Failpoint.hit(.prepareCommit)
         let outcome = try await succeed(c, item, version)
         try await Failpoint.hit(.prepareCommitted)

@@ -23,6 +23,21 @@ extension WorkItem {
     /// How often sessions are looked at again before a deletion counts as failed: about ten minutes.
     static let deletionPatience = 600
 
+    /// Why a version is given up, when `body` throws and trying again would not help; nil when it does not throw. Throws what may
+    /// pass by itself.
+    func failure(of body: () async throws -> Void) async throws -> String? {
+        do {
+            try await body()
+            return nil
+        } catch let error as SignalboxError where error.kind == .agentFailed {
+            return error.message
+        } catch {
+            guard !(error is CancellationError), attempts >= Self.patience else { throw error }
+            let why = (error as? SignalboxError)?.message ?? "\(error)"
+            return "The version could not be prepared, tried \(attempts) times: \(why)"
+        }
+    }
+
     /// For waiting on something that takes its own time: soon at first, then each second.
     var pollInterval: Duration { .milliseconds(min(1_000, 50 << min(max(attempts - 1, 0), 5))) }
 }

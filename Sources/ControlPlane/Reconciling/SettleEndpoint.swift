@@ -22,16 +22,8 @@ struct SettleEndpoint: Reconciler {
             let status = target.map { "is in status \($0.status.rawValue)" } ?? "does not exist any more"
             return try await fail(c, item, endpoint, "Version '\(endpoint.targetVersion)' \(status).")
         }
-        do {
-            try await preparer.warm(c, target)
-        } catch let error as SignalboxError where error.kind == .agentFailed {
-            return try await fail(c, item, endpoint, error.message)
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            let why = (error as? SignalboxError)?.message ?? "\(error)"
-            guard item.attempts >= WorkItem.patience else { throw error }
-            return try await fail(c, item, endpoint, "The version could not be prepared, tried \(item.attempts) times: \(why)")
+        if let failure = try await item.failure(of: { try await preparer.warm(c, target) }) {
+            return try await fail(c, item, endpoint, failure)
         }
         try await Failpoint.hit(.settleCommit)
         let outcome: ReconcilerOutcome = try await store.transaction(c) { tx in
