@@ -52,7 +52,8 @@ public final class PostgresClient: PostgresExecutor {
         await thread.stop()
     }
 
-    /// Pipelined lane: an independent statement, own sync, own implicit transaction.
+    /// Pipelined lane: an independent statement, own sync, own implicit transaction. When PostgreSQL rolls it back for the sake
+    /// of others (a deadlock), it is run again, up to three times in all.
     ///
     /// At the deadline the caller hears `.deadline` while the statement may still take effect.
     @discardableResult
@@ -71,16 +72,24 @@ public final class PostgresClient: PostgresExecutor {
         pipelined.query(statement, parameters, deadline: deadline ?? defaultDeadline, completion)
     }
 
-    /// Pinned lane, single statement that may be slow (lists, large rows) and is cancelled at its deadline.
+    /// Pinned lane, single statement that may be slow (lists, large rows) and is cancelled at its deadline. Repeated as on the
+    /// other lane.
     @discardableResult
     public func queryPinned(
         _ statement: Statement, _ parameters: [PostgresValue], deadline: ContinuousClock.Instant?
     ) async throws -> QueryResult {
         let deadline = deadline ?? defaultDeadline
         let work = PendingRequest.Work.statement(text: statement.text, try EncodedParameters(parameters))
-        let lease = try await pinned.lease(deadline: deadline)
-        defer { lease.abandon() }
-        return try await lease.connection.perform(work, deadline: deadline)
+        var attempt = 1
+        while true {
+            let lease = try await pinned.lease(deadline: deadline)
+            defer { lease.abandon() }
+            do {
+                return try await lease.connection.perform(work, deadline: deadline)
+            } catch let error as PostgresError where error.isSerializationFailure && attempt < 3 {
+                attempt += 1
+            }
+        }
     }
 
     /// Pinned lane: BEGIN … COMMIT around `body`; ROLLBACK when it throws. Serialization failures and

@@ -20,7 +20,7 @@ public struct Store: Sendable {
         pageTokens = PageToken(secrets: secrets)
     }
 
-    /// BEGIN … COMMIT around `body`, which may run up to three times when PostgreSQL reports a
+    /// BEGIN … COMMIT around `body`, which may run up to five times when PostgreSQL reports a
     /// deadlock or a serialization failure: it must have no effect outside the transaction.
     public func transaction<T: Sendable>(
         _ c: OperationContext, _ body: @Sendable (PostgresTransaction) async throws -> T
@@ -29,7 +29,7 @@ public struct Store: Sendable {
         while true {
             do {
                 return try await postgres.transaction(isolation: .readCommitted, deadline: c.deadline, body)
-            } catch let error as PostgresError where error.isSerializationFailure && attempt < 3 {
+            } catch let error as PostgresError where error.isSerializationFailure && attempt < 5 {
                 attempt += 1
                 c.logger.debug("transaction repeated", metadata: ["error": "\(error)"])
             } catch {

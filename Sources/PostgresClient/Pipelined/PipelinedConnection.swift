@@ -27,8 +27,19 @@ final class PipelinedConnection: PollHandler, @unchecked Sendable {
         var awaitsPrepare: Bool
         var preparedHere: Bool
         var outcome: Result<QueryResult, any Error>?
-        var isRetry: Bool
+        var past: Past
     }
+
+    /// Why a statement is sent once more.
+    private struct Past {
+        /// It was not run, for want of a plan.
+        var isRetry = false
+        /// How often PostgreSQL took it back for the sake of others.
+        var rollbacks = 0
+    }
+
+    /// A statement that was taken back is sent so often in all.
+    private static let attempts = 3
 
     private let thread: PollThread
     private let settings: ConnectionSettings
@@ -42,7 +53,7 @@ final class PipelinedConnection: PollHandler, @unchecked Sendable {
 
     private var circuit = Circuit()
     private var connection: LibPQConnection?
-    private var waiting = FIFO<(request: PendingRequest, isRetry: Bool)>()
+    private var waiting = FIFO<(request: PendingRequest, past: Past)>()
     private var inFlight = FIFO<InFlight>()
     private var hasUnsentBytes = false
     private var earliestDeadline: ContinuousClock.Instant?
@@ -130,7 +141,7 @@ final class PipelinedConnection: PollHandler, @unchecked Sendable {
             return arrived
         }
         for request in arrived {
-            waiting.append((request, false))
+            waiting.append((request, Past()))
             earliestDeadline = min(earliestDeadline ?? request.deadline, request.deadline)
         }
     }
@@ -173,16 +184,16 @@ extension PipelinedConnection {
 
     /// Puts what waits into libpq's buffer. False when the connection broke over it.
     private func fillPipeline(_ connection: LibPQConnection) -> Bool {
-        while !hasUnsentBytes, inFlight.count < limits.window, let (request, isRetry) = waiting.popFirst() {
+        while !hasUnsentBytes, inFlight.count < limits.window, let (request, past) = waiting.popFirst() {
             guard !request.isFinished, case .statement(let text, let parameters) = request.work else {
                 outstandingCount.wrappingSubtract(1, ordering: .relaxed)
                 continue
             }
             // A retry prepares for itself, so that it hears the true reason when that fails.
-            let (variant, isNew) = connection.prepared.variant(text: text, types: parameters.types, anew: isRetry)
+            let (variant, isNew) = connection.prepared.variant(text: text, types: parameters.types, anew: past.isRetry)
             inFlight.append(
                 InFlight(
-                    request: request, text: text, variant: variant, awaitsPrepare: isNew, preparedHere: isNew, isRetry: isRetry))
+                    request: request, text: text, variant: variant, awaitsPrepare: isNew, preparedHere: isNew, past: past))
             guard !isNew || connection.sendPrepare(variant, text: text), connection.sendExecute(variant, parameters),
                 connection.sendSync()
             else {
@@ -238,12 +249,19 @@ extension PipelinedConnection {
 
     private func complete(_ connection: LibPQConnection) {
         guard let entry = inFlight.popFirst() else { return }
-        // A neighbour's PREPARE failed, or the plan went stale: the statement was not run, so it may be sent again.
-        if case .failure(let error as PostgresError)? = entry.outcome, !entry.isRetry, !entry.preparedHere || error.isStalePlan,
-            error.isUnknownStatement || error.isStalePlan
-        {
-            connection.prepared.forget(text: entry.text, name: entry.variant.name)
-            return waiting.append((entry.request, true))
+        if case .failure(let error as PostgresError)? = entry.outcome {
+            var past = entry.past
+            // It is a transaction of its own, of which nothing is left.
+            if error.isSerializationFailure, past.rollbacks < Self.attempts - 1 {
+                past.rollbacks += 1
+                return waiting.append((entry.request, past))
+            }
+            // A neighbour's PREPARE failed, or the plan went stale: the statement was not run, so it may be sent again.
+            if !past.isRetry, !entry.preparedHere || error.isStalePlan, error.isUnknownStatement || error.isStalePlan {
+                connection.prepared.forget(text: entry.text, name: entry.variant.name)
+                past.isRetry = true
+                return waiting.append((entry.request, past))
+            }
         }
         settle(entry.request, entry.outcome ?? .failure(PostgresError.away("PostgreSQL sent no result")))
     }
