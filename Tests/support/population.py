@@ -11,7 +11,7 @@ def runtime_id(number, account):
 class Population:
     """`count` copies of `original` (an agentRuntimeId) in `account`; with `pinned`, each has an endpoint of that name on version 1."""
 
-    def __init__(self, postgres, database, original, account, count, *, pinned=None):
+    def __init__(self, postgres, database, original, account, count, *, pinned=None, is_analyzed=True):
         self.account, self.count, self.pinned = account, count, pinned
         query = lambda sql: postgres.query(sql, database)  # noqa: E731
         query(f"insert into account (number, name) values ('{account}', 'benchmark') on conflict do nothing")
@@ -42,4 +42,5 @@ class Population:
             [[self.endpoint_base]] = query(
                 f"select min(e.id) - 1 from runtime_endpoint e join agent_runtime r on r.id = e.runtime "
                 f"where r.account = '{account}' and e.name = '{pinned}' and r.id <> {source}")
-        query("vacuum analyze")
+        if is_analyzed:
+            query("vacuum analyze")

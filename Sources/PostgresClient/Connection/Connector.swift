@@ -29,15 +29,15 @@ struct ConnectionSettings: Sendable {
         """
         SET synchronous_commit = on; SET timezone = 'UTC'; SET client_min_messages = warning; \
         SET statement_timeout = \(statementTimeout?.milliseconds ?? 0); \
-        SET idle_in_transaction_session_timeout = \(idleTransactionTimeout.milliseconds); SET jit = off\(lookUpSetup)
+        SET idle_in_transaction_session_timeout = \(idleTransactionTimeout.milliseconds); SET jit = off; \
+        SET enable_seqscan = off\(lookUpSetup)
         """
     }
 
-    /// A plan that was made while a table was small must not read all of it when it has grown, and to plan a look-up anew costs
-    /// more than to run it. (`jit` is off, since the price of a plan without an index would set it off.)
-    private var lookUpSetup: String {
-        isForLookUps ? "; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan" : ""
-    }
+    /// A plan that was made while a table was small must not read all of it when it has grown (hence no sequential scans on
+    /// either lane), and to plan a look-up anew costs more than to run it. (`jit` is off, since the price of a plan without an
+    /// index would set it off.)
+    private var lookUpSetup: String { isForLookUps ? "; SET plan_cache_mode = force_generic_plan" : "" }
 }
 
 /// Tells a connecting thread that nobody wants its connection any more.

@@ -37,9 +37,10 @@ extension Store {
                     order by due_at limit $2 for update skip locked
                 ) as found order by found.due_at limit $2
             )
+            -- Not joined, as in `completion`.
             update work w set holder = $3, lease_until = clock_timestamp() + $4 * interval '1 millisecond',
                 fencing_token = nextval('work_fencing_token'), claimed = w.requested, attempts = w.attempts + 1
-            from due where w.id = due.id
+            where w.id = any (array(select id from due))
             returning w.id, w.kind, w.subject, w.holder, w.fencing_token, w.attempts, w.last_error
             """, [.textArray(kinds), .int(limit), .text(holder), .milliseconds(lease), inHand.map { .intArray($0) } ?? .null])
         return try decoding { try result.rows.map(WorkItem.init) }
@@ -88,11 +89,12 @@ extension Store {
         with mine as (
             select id, kind, requested = claimed as is_done, created_at from work where id = $1 and fencing_token = $2 for update
         ), removed as (
-            delete from work w using mine where w.id = mine.id and mine.is_done
+            -- By the key, not joined: such a plan, if made while the table was empty, would read all of it when it is not.
+            delete from work where id = $1 and (select is_done from mine)
         ), repeated as (
             update work w set holder = null, lease_until = null, fencing_token = nextval('work_fencing_token'), attempts = 0,
                 due_at = least(w.due_at, now())
-            from mine where w.id = mine.id and not mine.is_done
+            where id = $1 and not (select is_done from mine)
         )
         select is_done, case when is_done then null else pg_notify('signalbox_work', kind) end as notified,
             extract(epoch from clock_timestamp() - created_at)::double precision as seconds
@@ -151,6 +153,7 @@ extension Store {
                         select due_at from work where kind = wanted.kind and holder is null order by due_at limit 1) as first),
                     (select min(greatest(due_at, lease_until)) from work where kind = any($1) and holder is not null)
                 ) as soonest
+                offset 0  -- or it would be looked up twice
             ) as next where soonest is not null
             """, [.textArray(kinds)])
         return try decoding { try result.first.map { .milliseconds(Int64((try $0.double("seconds") * 1_000).rounded(.up))) } }
