@@ -43,7 +43,9 @@ public enum MetricCatalog {
             "signalbox_work_oldest_seconds", .gauge, "Age of the oldest piece of work, all replicas' together.", labels: ["kind"]),
         MetricDefinition(
             "signalbox_work_failures_total", .counter, "Attempts of this replica that failed and are repeated.", labels: ["kind"]),
-        MetricDefinition("signalbox_audit_dropped_total", .counter, "Refusals and stops that the audit trail lacks: too many at once, or the database was away."),
+        MetricDefinition(
+            "signalbox_audit_dropped_total", .counter,
+            "Refusals and stops that the audit trail lacks: too many at once, or the database was away."),
     ]
 
     private static let parts = [
