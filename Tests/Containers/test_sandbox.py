@@ -220,6 +220,24 @@ def supervisor(server, verb, **members):
                 return answer
 
 
+def test_over_before_it_is_seen(server, images):
+    """A container may end at any moment of its start: how it ended is known, and that it did is no failure to start it."""
+    image = {"id": images.engine.image_id(images.base)}
+    limits = {"memoryBytes": 256 << 20, "cpus": 2, "pids": 32, "temporaryBytes": 16 << 20, "logBytes": 65536}
+    for attempt in range(24):
+        name = f"brief-{time.time_ns()}"
+        supervisor(server, "start", specification={
+            "id": name, "labels": {}, "engine": "docker", "image": image, "environment": {}, "limits": limits, "network": "none",
+            "command": ["/bin/sh", "-c", f"sleep 0.{attempt:03}; exit 3"]})
+
+        def exited():
+            return supervisor(server, "status", id=name)["status"]["state"].get("exited")
+
+        wait_for(exited, 30, f"{name} does not end")
+        assert exited()["_0"]["code"] == 3, exited()
+        supervisor(server, "forget", id=name)
+
+
 def test_paused_and_resumed(runtime, engine, server):
     session = session_id()
     first = runtime.invoke(session=session)

@@ -1,5 +1,7 @@
+import CLinux
 import DockerClient
 import Foundation
+import Platform
 import Testing
 
 @testable import Sandboxing
@@ -90,6 +92,47 @@ import Testing
         let specification = SandboxSpecification(
             id: "s", engine: "docker", image: SandboxImage(id: id, source: nil), bundle: nil, command: [])
         #expect(throws: (any Error).self) { try specification.check() }
+    }
+
+    /// A process that exits has no namespaces any more while its handle still says that it lives.
+    @Test(.enabled(if: geteuid() == 0, "makes namespaces")) func anEndIsSeenBeforeTheHandleTells() async throws {
+        func process(_ arguments: [String]) throws -> Process {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.standardError = FileHandle.nullDevice
+            process.arguments = arguments
+            try process.run()
+            return process
+        }
+        func end(_ process: Process) {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        let outside = try process(["unshare", "--pid", "--fork", "--net", "sleep", "1000"])
+        defer { end(outside) }
+        func child(_ pid: Int32) -> Int32? {
+            System.readText("/proc/\(pid)/task/\(pid)/children")?.split(separator: " ").first.flatMap { Int32($0) }
+        }
+        try await until("there is a first process") { child(outside.processIdentifier) != nil }
+        let first = try #require(child(outside.processIdentifier))
+        let handle = try #require(ProcessIdentity.of(first)?.open())
+        // The first process can't be gone before this one's child is reaped, and this one is stopped.
+        let visitor = try process(["nsenter", "--pid=/proc/\(first)/ns/pid", "sleep", "1000"])
+        defer { end(visitor) }
+        try await until("it has a visitor") { child(visitor.processIdentifier) != nil }
+        kill(visitor.processIdentifier, SIGSTOP)
+        try await until("the visitor is stopped") {
+            System.readText("/proc/\(visitor.processIdentifier)/status")?.contains("State:\tT") == true
+        }
+
+        #expect(!ProcessIdentity.isEnding(first, handle))
+        kill(first, SIGKILL)
+        try await until("its end is seen") { ProcessIdentity.isEnding(first, handle) }
+        #expect(clinux_pidfd_ended(handle.number) == 0)
+        // Not killed: its child would be ours to reap.
+        kill(visitor.processIdentifier, SIGCONT)
+        try await until("it is over") { clinux_pidfd_ended(handle.number) == 1 }
+        #expect(ProcessIdentity.isEnding(first, handle))
     }
 
     @Test func aBubblewrapSandboxFreezesAndGoesOn() async throws {

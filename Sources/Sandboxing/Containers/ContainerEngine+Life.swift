@@ -44,7 +44,8 @@ extension ContainerEngine {
             guard state.isRunning, state.processID > 1 else { return nil }
             let number = clinux_pidfd_open(state.processID)
             guard number >= 0 else {
-                // Between the engine's answer and now.
+                // It ended between the engine's answer and now, or before: the engine needs a moment to notice.
+                if await exit(id) != nil { return nil }
                 if try await !daemon.client.containerInspect(id).state.isRunning { return nil }
                 throw Self.elsewhere(daemon)
             }
@@ -52,7 +53,7 @@ extension ContainerEngine {
             // Asked once the handle is held. An engine on another host, or one whose processes are hidden from us, has
             // other numbers.
             guard Self.belongs(state.processID, to: id) else {
-                if clinux_pidfd_ended(number) != 0 { return nil }
+                if ProcessIdentity.isEnding(state.processID, handle) { return nil }
                 throw Self.elsewhere(daemon)
             }
             return RunningContainer(id: id, processID: state.processID, handle: handle)

@@ -82,7 +82,7 @@ extension SupervisorCore {
         do {
             network = try NetworkDoor(of: running.processID, isPrivileged: isPrivileged)
         } catch {
-            if clinux_pidfd_ended(running.handle.number) != 0 { return false }
+            if ProcessIdentity.isEnding(running.processID, running.handle) { return false }
             throw SignalboxError.agentFailed(
                 "The container's network can't be entered (\(error)): run Signalbox as root, or use an engine of the user's own "
                     + "(rootless Podman).")

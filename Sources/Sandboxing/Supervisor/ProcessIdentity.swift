@@ -40,6 +40,14 @@ struct ProcessIdentity: Codable, Sendable, Equatable {
         return Self.of(pid) == self && clinux_pidfd_ended(number) == 0 ? handle : nil
     }
 
+    /// Whether a process that is held by a handle is over, or about to be. One that exits lets go of its namespaces before
+    /// its handle tells of the end; the first of a pid namespace waits for all others in between.
+    static func isEnding(_ pid: Int32, _ handle: Descriptor) -> Bool {
+        if clinux_pidfd_ended(handle.number) != 0 { return true }
+        var text: CChar = 0
+        return readlink("/proc/\(pid)/ns/net", &text, 1) < 0 && [ENOENT, ESRCH].contains(errno)
+    }
+
     /// Identifies the boot: process numbers mean nothing across it.
     static func boot() -> String {
         (System.readText("/proc/sys/kernel/random/boot_id") ?? "").filter { $0 != "\n" }
