@@ -228,7 +228,7 @@ def test_over_before_it_is_seen(server, images):
         name = f"brief-{time.time_ns()}"
         supervisor(server, "start", specification={
             "id": name, "labels": {}, "engine": "docker", "image": image, "environment": {}, "limits": limits, "network": "none",
-            "command": ["/bin/sh", "-c", f"sleep 0.{attempt:03}; exit 3"]})
+            "command": ["/bin/sh", "-c", f"sleep 0.{attempt * 6:03}; exit 3"]})
 
         def exited():
             return supervisor(server, "status", id=name)["status"]["state"].get("exited")

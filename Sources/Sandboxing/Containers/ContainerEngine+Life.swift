@@ -40,13 +40,13 @@ extension ContainerEngine {
     func start(_ id: String) async throws -> RunningContainer? {
         try await calling("start the container") { daemon in
             try await daemon.client.containerStart(id)
-            let state = try await daemon.client.containerInspect(id).state
+            let state = try await Self.state(of: id, daemon)
             guard state.isRunning, state.processID > 1 else { return nil }
             let number = clinux_pidfd_open(state.processID)
             guard number >= 0 else {
                 // It ended between the engine's answer and now, or before: the engine needs a moment to notice.
                 if await exit(id) != nil { return nil }
-                if try await !daemon.client.containerInspect(id).state.isRunning { return nil }
+                if try await !Self.state(of: id, daemon).isRunning { return nil }
                 throw Self.elsewhere(daemon)
             }
             let handle = Descriptor(number)
@@ -57,6 +57,19 @@ extension ContainerEngine {
                 throw Self.elsewhere(daemon)
             }
             return RunningContainer(id: id, processID: state.processID, handle: handle)
+        }
+    }
+
+    /// Podman looks at a container's process as it answers, and fails if it ends meanwhile; it answers when asked again.
+    private static func state(of id: String, _ daemon: Daemon) async throws -> Container.State {
+        var attempt = 0
+        while true {
+            do {
+                return try await daemon.client.containerInspect(id).state
+            } catch let error as DockerError where (error.status ?? 0) >= 500 && attempt < 5 {
+                attempt += 1
+                try await Task.sleep(for: .milliseconds(20 * attempt))
+            }
         }
     }
 

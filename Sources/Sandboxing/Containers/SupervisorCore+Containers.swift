@@ -169,7 +169,8 @@ extension SupervisorCore {
     private func finishContainer(_ record: SandboxRecord, _ kills: Int) async {
         guard let container = record.container else { return }
         let state = await containers.exit(container)
-        await endLog(record)
+        // An engine that answers gives its last lines, too, however busy the host is.
+        await endLog(record, patience: .seconds(state == nil ? 2 : 10))
         if await !containers.remove(container) { needsSweep = true }
         let work = record.work
         let lease = await record.lease?.value
@@ -189,10 +190,10 @@ extension SupervisorCore {
     }
 
     /// Its last lines may still be on their way.
-    private func endLog(_ record: SandboxRecord) async {
+    private func endLog(_ record: SandboxRecord, patience: Duration) async {
         if let follower = record.follower {
             let timer = Task {
-                try await Task.sleep(for: .seconds(2))
+                try await Task.sleep(for: patience)
                 follower.cancel()
             }
             await follower.value
@@ -210,7 +211,7 @@ extension SupervisorCore {
         record.first = nil
         // By its name when the engine's answer was lost.
         if await !containers.remove(record.container ?? "signalbox-" + record.id) { needsSweep = true }
-        await endLog(record)
+        await endLog(record, patience: .seconds(2))
         if let lease = await record.lease?.value, let wayOut { await cleaner().run { wayOut.close(lease) } }
         await discard(record)
     }
