@@ -47,6 +47,7 @@ public enum DataPlaneNotice: Sendable, Equatable {
 public struct HostedSandbox: Sendable, Equatable {
     public var id: String
     public var labels: [String: String]
+    /// Neither this nor an ``exit``: it starts, or it ends and how is known in a moment.
     public var isRunning: Bool
     /// A sentence that says how it ended; nil while it has not.
     public var exit: String?

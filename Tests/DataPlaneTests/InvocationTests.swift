@@ -512,6 +512,22 @@ import Testing
         }
     }
 
+    /// What is left of a sandbox may take a while to go; how it ended is known then.
+    @Test func theEndOfAnAgentIsWaitedFor() async throws {
+        let agent = try await FakeAgent.start { _, channel in channel.close(promise: nil) }
+        try await withServer(agent) { server in
+            server.host.state.withLock { $0.isEndingOnStatus = true }
+            async let answer = one(server, invocation("{}"))
+            // Longer than one that still runs is given.
+            try await Task.sleep(for: .milliseconds(900))
+            server.host.state.withLock { $0.exitOnStatus = "the agent exited with code 7" }
+            let response = try await answer
+            #expect(response.status == 424)
+            #expect(response.text.contains("code 7"))
+            try await eventually("the end") { server.store.live.isEmpty }
+        }
+    }
+
     @Test func answerTimeout() async throws {
         let agent = try await FakeAgent.start { _, _ in }
         var configuration = DataPlaneConfiguration()

@@ -36,6 +36,8 @@ public final class SessionDirectory: Sendable {
     static let silence: Duration = .seconds(15)
     /// Longer than the database goes on with a statement that nobody waits for any more.
     static let strayPatience: Duration = .seconds(30)
+    /// For what is left of a sandbox whose process ended: some container engines notice late.
+    static let endingPatience: Duration = .seconds(10)
 
     let state = Mutex(State())
     let store: any SessionStore
@@ -120,8 +122,9 @@ public final class SessionDirectory: Sendable {
     /// Something went wrong on the way to the sandbox: is it still there?
     ///
     /// Returns when the session is over, with a sentence that says how its sandbox ended; nil when the
-    /// sandbox still runs after `patience`, or another replica's session must be looked up again.
-    /// A process's connections end a little before it does, hence the patience.
+    /// sandbox is not over after `patience`, or another replica's session must be looked up again.
+    /// A process's connections end a little before it does, hence the patience; how it ended is known once nothing of it
+    /// is left, which is waited for longer.
     public func fate(of session: Session, patience: Duration = .milliseconds(500)) async -> String? {
         guard session.isOwned else {
             state.withLock { state in
@@ -129,11 +132,14 @@ public final class SessionDirectory: Sendable {
             }
             return nil
         }
-        let deadline = clock.now().advanced(by: patience)
+        let began = clock.now()
+        var deadline = began.advanced(by: patience)
         while true {
             do {
                 let status = try await host.status(session.sandboxID)
-                if status?.isRunning != true {
+                let isEnding = status.map { !$0.isRunning && $0.exit == nil } ?? false
+                if isEnding { deadline = began.advanced(by: Self.endingPatience) }
+                if status?.isRunning != true, !isEnding {
                     let how = status?.exit ?? "the agent's process ended"
                     send(.sandboxExited(how), to: session)
                     await session.waitForEnd()

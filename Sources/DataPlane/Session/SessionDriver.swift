@@ -151,7 +151,8 @@ extension SessionDirectory {
             if let session = state.withLock({ $0.sandboxes[id] }) { send(.sandboxExited(how), to: session) }
         case .resynchronise:
             guard let list = try? await host.list() else { return }
-            let running = Set(list.filter(\.isRunning).map(\.id))
+            // Of one that is ending, the end is told yet.
+            let running = Set(list.filter { $0.exit == nil }.map(\.id))
             let sessions = state.withLock { Array($0.sandboxes.values) }
             for session in sessions where session.state == .ready && !running.contains(session.sandboxID) {
                 send(.sandboxExited("the sandbox was gone after its supervisor came back"), to: session)

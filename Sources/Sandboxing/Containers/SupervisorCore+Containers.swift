@@ -159,6 +159,7 @@ extension SupervisorCore {
     }
 
     func containerEnded(_ record: SandboxRecord) {
+        record.state = .stopping
         // At once, while its cgroup still stands.
         let kills = record.outOfMemory?.read() ?? 0
         record.network?.close()

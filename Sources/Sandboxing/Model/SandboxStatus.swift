@@ -31,6 +31,7 @@ public enum SandboxState: Codable, Sendable, Equatable {
     case running
     /// Frozen: it keeps its memory and gets no processor time. Connections into it wait.
     case paused
+    /// Asked to stop, or ended while not all of it is gone.
     case stopping
     /// Nothing of it is left but its log, until `forget`.
     case exited(SandboxExit)

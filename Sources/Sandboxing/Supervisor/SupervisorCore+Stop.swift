@@ -68,6 +68,7 @@ extension SupervisorCore {
     /// The agent has ended. Ends and frees the rest.
     func outerEnded(_ record: SandboxRecord) {
         guard let outer = record.outer else { return }
+        record.state = .stopping
         var code: CInt = -1
         var signal: CInt = -1
         _ = clinux_pidfd_reap(outer.handle.number, &code, &signal)

@@ -15,6 +15,7 @@ final class FakeHost: SandboxHost {
         var startError: SignalboxError?
         /// Every sandbox turns out to have ended so when somebody looks.
         var exitOnStatus: String?
+        var isEndingOnStatus = false
         var ping: PingAnswer? = PingAnswer(isBusy: false)
         var pings = 0
         var stopGate: [CheckedContinuation<Void, Never>]?
@@ -97,8 +98,8 @@ final class FakeHost: SandboxHost {
     func list() async throws -> [HostedSandbox] { state.withLock { Array($0.sandboxes.values) } }
     func status(_ sandboxID: String) async throws -> HostedSandbox? {
         state.withLock { state in
-            guard let how = state.exitOnStatus else { return state.sandboxes[sandboxID] }
-            return HostedSandbox(id: sandboxID, labels: [:], isRunning: false, exit: how)
+            guard state.isEndingOnStatus || state.exitOnStatus != nil else { return state.sandboxes[sandboxID] }
+            return HostedSandbox(id: sandboxID, labels: [:], isRunning: false, exit: state.exitOnStatus)
         }
     }
 
