@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import json
 import socket
-import unittest.mock
 import urllib.parse
 
 import botocore.auth
@@ -36,6 +35,21 @@ class Reply:
         return f"<{self.status} {self.error} {self.body[:200]!r}>"
 
 
+class _Shifted(SigV4Auth):
+    """Signs for another time, of this request alone: others are being signed on other threads."""
+
+    shift = 0
+
+    def _modify_request_before_signing(self, request):
+        time = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.shift)
+        request.context["timestamp"] = time.strftime(botocore.auth.SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)
+
+
+class _ShiftedS3(_Shifted, S3SigV4Auth):
+    pass
+
+
 class Signer:
     """Signs as botocore does. Every part of it can be falsified by an argument."""
 
@@ -52,10 +66,9 @@ class Signer:
         """All headers of the signed request, `Host` and `Content-Length` included, in the order to send them."""
         # Given as `params`, the query would be encoded once more; in the URL it's taken as it stands.
         request = AWSRequest(method=method, url=self.url + target, data=body, headers=dict(headers))
-        auth = S3SigV4Auth if self.service == "s3" else SigV4Auth
-        now = botocore.auth.get_current_datetime() + datetime.timedelta(seconds=self.shift)
-        with unittest.mock.patch("botocore.auth.get_current_datetime", lambda: now):
-            auth(self.credentials, self.service, self.region).add_auth(request)
+        auth = (_ShiftedS3 if self.service == "s3" else _Shifted)(self.credentials, self.service, self.region)
+        auth.shift = self.shift
+        auth.add_auth(request)
         result = [("Host", self.host), *request.headers.items()]
         if body or method in ("POST", "PUT"):
             result.append(("Content-Length", str(len(body))))
