@@ -83,9 +83,11 @@ class Engine:
     def start(self):
         if os.path.exists(self.socket):
             os.unlink(self.socket)
+        # Podman's conmon leaves a file named `oom` where it was started.
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment())
+                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment(),
+                cwd=self.directory)
         wait_for(self._answers, 60, lambda: f"{self.name} does not come up:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def _answers(self):

@@ -15,6 +15,7 @@ final class FakeHost: SandboxHost {
         var startError: SignalboxError?
         /// Every sandbox turns out to have ended so when somebody looks.
         var exitOnStatus: String?
+        /// Every sandbox turns out to be ending when somebody looks, until ``exitOnStatus`` says how.
         var isEndingOnStatus = false
         var ping: PingAnswer? = PingAnswer(isBusy: false)
         var pings = 0
